@@ -1,0 +1,24 @@
+"""The interface to libraries, the adapters that ship, and their discovery."""
+
+from __future__ import annotations
+
+from optcheck.backends.discovery import (
+    BackendError,
+    NotInstalledError,
+    known_backends,
+    load_backend,
+)
+from optcheck.backends.functions import FunctionBackend
+from optcheck.backends.interface import INTERFACE_VERSION, Backend, Case, Claim
+
+__all__ = [
+    "INTERFACE_VERSION",
+    "Backend",
+    "BackendError",
+    "Case",
+    "Claim",
+    "FunctionBackend",
+    "NotInstalledError",
+    "known_backends",
+    "load_backend",
+]

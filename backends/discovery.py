@@ -1,0 +1,132 @@
+"""Finding a backend by name, by ``module:object`` or by ``path/to/file.py:object``.
+
+Nothing is imported until it is asked for: without torch installed everything else works.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from optcheck.backends.interface import INTERFACE_VERSION, Backend
+
+ENTRY_POINT_GROUP = "optcheck.backends"
+
+# name: (module, class, the package that must be installed, the extra that brings it)
+SHIPPED = {
+    "numpy": ("optcheck.backends.numpy", "NumpyBackend", "numpy", None),
+    "torch": ("optcheck.backends.torch", "TorchBackend", "torch", "torch"),
+    "jax": ("optcheck.backends.jax", "JaxBackend", "optax", "jax"),
+}
+
+
+class BackendError(Exception):
+    """A backend cannot be loaded; the message is one line that says what to do."""
+
+
+class NotInstalledError(BackendError):
+    """A shipped adapter's library is not installed."""
+
+
+def known_backends() -> dict[str, str]:
+    """Each backend that can be named, with ``installed``, ``plug-in`` or how to install it."""
+    known = {}
+    for name, (_, _, package, extra) in SHIPPED.items():
+        present = importlib.util.find_spec(package) is not None
+        known[name] = "installed" if present else f'pip install "optcheck[{extra}]"'
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        known.setdefault(point.name, "plug-in")
+    return known
+
+
+def load_backend(spec: str, device: str = "cpu") -> Backend:
+    """The backend called ``spec``, on ``device``.
+
+    Raises
+    ------
+    NotInstalledError
+        The adapter ships with optcheck, but its library is not installed.
+    BackendError
+        The name is unknown, the module does not import, or the object is not a backend.
+    """
+    if spec in SHIPPED:
+        return _checked(spec, _shipped(spec), device)
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        if point.name == spec:
+            return _checked(spec, _guarded(spec, point.load), device)
+    if ":" not in spec:
+        listed = "; ".join(f"{name} ({how})" for name, how in known_backends().items())
+        raise BackendError(
+            f"unknown backend {spec!r}; known: {listed}; "
+            "or give module:object or path/to/file.py:object"
+        )
+    module, _, attribute = spec.rpartition(":")
+    found = _guarded(spec, lambda: getattr(_import(module), attribute))
+    return _checked(spec, found, device)
+
+
+def _shipped(name: str) -> Any:
+    module, attribute, package, extra = SHIPPED[name]
+    if importlib.util.find_spec(package) is None:
+        raise NotInstalledError(
+            f'{name} needs {package}, which is not installed: pip install "optcheck[{extra}]"'
+        )
+    return _guarded(name, lambda: getattr(importlib.import_module(module), attribute))
+
+
+def _import(name: str) -> ModuleType:
+    if not name.endswith(".py"):
+        return importlib.import_module(name)
+    path = Path(name).resolve()
+    if not path.is_file():
+        raise BackendError(f"no file {name}; give path/to/file.py:object")
+    spec = importlib.util.spec_from_file_location(f"optcheck_plugin_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise BackendError(f"{name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _guarded(spec: str, load: Any) -> Any:
+    try:
+        return load()
+    except BackendError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        first = reason[0] if reason else "no message"
+        raise BackendError(
+            f"backend {spec!r} does not load: {type(error).__name__}: {first}"
+        ) from error
+
+
+def _checked(spec: str, found: Any, device: str) -> Backend:
+    """Make the backend, and refuse what does not follow the interface."""
+    if inspect.isclass(found):
+        try:
+            found = found(device)
+        except LookupError as error:
+            raise BackendError(f"{spec}: {error.args[0]}") from error
+        except Exception as error:
+            raise BackendError(
+                f"backend {spec!r} cannot be made: {type(error).__name__}: {error}"
+            ) from error
+    elif device != "cpu":
+        raise BackendError(f"backend {spec!r} is made for the CPU; run with --device cpu")
+    if not isinstance(found, Backend):
+        needed = sorted(name for name in Backend.__protocol_attrs__ if not hasattr(found, name))
+        raise BackendError(f"{spec!r} is not a backend: it lacks {', '.join(needed)}")
+    if found.interface_version != INTERFACE_VERSION:
+        raise BackendError(
+            f"{spec!r} is written for version {found.interface_version} of the interface; "
+            f"this optcheck has version {INTERFACE_VERSION}"
+        )
+    return found

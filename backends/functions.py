@@ -1,0 +1,286 @@
+"""The smallest way to plug in: a backend made of plain NumPy functions.
+
+::
+
+    from optcheck.backends import FunctionBackend
+
+    backend = FunctionBackend("mine")
+
+    @backend.update_rule("momentum", dialect="learning-rate-outside")
+    def momentum(parameter, gradient, state, *, learning_rate, momentum):
+        state["velocity"] = momentum * state.get("velocity", 0.0) + gradient
+        return parameter - learning_rate * state["velocity"]
+
+A rule sees one parameter at a time. It returns the new parameter, or updates it in place and
+returns None. ``state`` is a dictionary that belongs to that parameter and is empty at first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from optcheck.backends.interface import (
+    INTERFACE_VERSION,
+    Case,
+    Claim,
+    Floats,
+    Hyperparameters,
+    Option,
+)
+from optcheck.backends.scripts import literals
+
+Array = npt.NDArray[Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class FunctionRun:
+    """One optimization by a plain function."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        parameters: Sequence[Array],
+        hyperparameters: Hyperparameters,
+        learning_rates: Sequence[float] | None = None,
+        states: list[dict[str, Any]] | None = None,
+        evaluation_point: Callable[..., Array] | None = None,
+    ) -> None:
+        self.function = function
+        self.point = evaluation_point
+        self.values = list(parameters)
+        self.hyperparameters = dict(hyperparameters)
+        self.learning_rates = learning_rates
+        self.states = [{} for _ in parameters] if states is None else states
+        self.steps = 0
+
+    def _now(self) -> dict[str, float]:
+        if self.learning_rates is not None:
+            self.hyperparameters["learning_rate"] = self.learning_rates[self.steps]
+        return self.hyperparameters
+
+    def step(self, gradients: Sequence[Array]) -> None:
+        hyperparameters = self._now()
+        for index, (gradient, state) in enumerate(zip(gradients, self.states, strict=True)):
+            new = self.function(self.values[index], gradient, state, **hyperparameters)
+            if new is not None:
+                self.values[index] = new
+        self.steps += 1
+
+    def parameters(self) -> Sequence[Array]:
+        return self.values
+
+    def state(self) -> Mapping[str, Sequence[Array]]:
+        names = {name for state in self.states for name in state}
+        return {
+            name: [np.asarray(state[name]) for state in self.states]
+            for name in sorted(names)
+            if all(
+                name in state and np.shape(state[name]) == np.shape(value)
+                for state, value in zip(self.states, self.values, strict=True)
+            )
+        }
+
+    def evaluation_point(self) -> Sequence[Array]:
+        if self.point is None:
+            return self.values
+        h = self._now()
+        pairs = zip(self.values, self.states, strict=True)
+        return [self.point(w, state, **h) for w, state in pairs]
+
+    def save(self) -> bytes:
+        return pickle.dumps(self.states)
+
+
+class FunctionUpdateRule:
+    """A plain function that claims a method."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        claim: Claim,
+        evaluation_point: Callable[..., Array] | None = None,
+    ) -> None:
+        self.function = function
+        self.claim = claim
+        self.point = evaluation_point
+
+    def start(
+        self,
+        parameters: Sequence[Array],
+        hyperparameters: Hyperparameters,
+        learning_rates: Sequence[float] | None = None,
+    ) -> FunctionRun:
+        return FunctionRun(
+            self.function,
+            parameters,
+            hyperparameters,
+            learning_rates,
+            evaluation_point=self.point,
+        )
+
+    def resume(
+        self, saved: bytes, parameters: Sequence[Array], hyperparameters: Hyperparameters
+    ) -> FunctionRun:
+        return FunctionRun(
+            self.function,
+            parameters,
+            hyperparameters,
+            states=pickle.loads(saved),
+            evaluation_point=self.point,
+        )
+
+    def script(self, case: Case, quantity: str) -> str:
+        collect = "parameters" if quantity == "parameter" else f"[s[{quantity!r}] for s in states]"
+        rates = case.learning_rates
+        return f"""{_import(self.function)}
+
+parameters = {literals(case.parameters, case.dtype)}
+gradients = [
+{"".join(f"    {literals(each, case.dtype)},{chr(10)}" for each in case.gradients)}]
+hyperparameters = {dict(case.hyperparameters)!r}
+states = [{{}} for _ in parameters]
+for t, step_gradients in enumerate(gradients):
+    {f"hyperparameters['learning_rate'] = {list(rates)!r}[t]" if rates else "pass"}
+    for i, gradient in enumerate(step_gradients):
+        new = rule(parameters[i], gradient, states[i], **hyperparameters)
+        parameters[i] = parameters[i] if new is None else new
+computed = [float(x) for array in {collect} for x in np.ravel(array)]
+"""
+
+
+class FunctionScheduleRule:
+    """A plain function ``schedule(tau, **hyperparameters)`` that claims a schedule."""
+
+    def __init__(self, function: Callable[..., float], claim: Claim) -> None:
+        self.function = function
+        self.claim = claim
+
+    def rates(self, hyperparameters: Hyperparameters, steps: int) -> Sequence[float]:
+        return [float(self.function(tau, **hyperparameters)) for tau in range(steps)]
+
+    def script(self, hyperparameters: Hyperparameters, steps: int) -> str:
+        return f"""{_import(self.function)}
+
+computed = [float(rule(tau, **{dict(hyperparameters)!r})) for tau in range({steps})]
+"""
+
+
+class FunctionClippingRule:
+    """A plain function ``clip(gradients, **hyperparameters)`` that claims a clipping rule."""
+
+    def __init__(self, function: Callable[..., Sequence[Array]], claim: Claim) -> None:
+        self.function = function
+        self.claim = claim
+
+    def clip(self, gradients: Sequence[Array], hyperparameters: Hyperparameters) -> Sequence[Array]:
+        return self.function(gradients, **hyperparameters)
+
+    def script(
+        self, gradients: Sequence[Floats], hyperparameters: Hyperparameters, dtype: str
+    ) -> str:
+        return f"""{_import(self.function)}
+
+gradients = {literals(gradients, dtype)}
+clipped = rule(gradients, **{dict(hyperparameters)!r})
+computed = [float(x) for array in clipped for x in np.ravel(array)]
+"""
+
+
+class FunctionBackend:
+    """A backend made of plain NumPy functions; the decorators below register them."""
+
+    interface_version = INTERFACE_VERSION
+
+    def __init__(self, name: str, *, library: str | None = None, version: str = "") -> None:
+        self.name = name
+        self._library = (library or name, version)
+        self._update_rules: list[FunctionUpdateRule] = []
+        self._schedules: list[FunctionScheduleRule] = []
+        self._clippings: list[FunctionClippingRule] = []
+
+    def update_rule(
+        self,
+        method: str,
+        *,
+        dialect: str,
+        evaluation_point: Callable[..., Array] | None = None,
+        **options: Option,
+    ) -> Callable[[Function], Function]:
+        """Claim that the function is ``method`` in ``dialect``.
+
+        ``evaluation_point(parameter, state, **hyperparameters)`` says where a rule that looks
+        ahead wants its next gradient.
+        """
+
+        def register(function: Function) -> Function:
+            claim = Claim(method, dialect, options)
+            self._update_rules.append(FunctionUpdateRule(function, claim, evaluation_point))
+            return function
+
+        return register
+
+    def schedule(self, method: str) -> Callable[[Function], Function]:
+        """Claim that ``function(tau, **hyperparameters)`` is the schedule ``method``."""
+
+        def register(function: Function) -> Function:
+            claim = Claim(method, "closed-form", dtypes=("float64",))
+            self._schedules.append(FunctionScheduleRule(function, claim))
+            return function
+
+        return register
+
+    def clipping(self, method: str, *, dialect: str) -> Callable[[Function], Function]:
+        """Claim that ``function(gradients, **hyperparameters)`` clips a list of arrays."""
+
+        def register(function: Function) -> Function:
+            self._clippings.append(FunctionClippingRule(function, Claim(method, dialect)))
+            return function
+
+        return register
+
+    def library(self) -> tuple[str, str]:
+        return self._library
+
+    def environment(self) -> Mapping[str, str]:
+        return {"numpy": np.__version__}
+
+    def asarray(self, values: Floats, dtype: str, *, transposed: bool = False) -> Array:
+        return np.array(values, dtype=dtype, order="F" if transposed else "C")
+
+    def to_numpy(self, array: Any) -> Floats:
+        return np.array(array, dtype=np.float64)
+
+    def dtype(self, array: Any) -> str:
+        return str(np.asarray(array).dtype)
+
+    def synchronize(self) -> None:
+        """NumPy computes at once."""
+
+    def update_rules(self) -> Sequence[FunctionUpdateRule]:
+        return self._update_rules
+
+    def schedules(self) -> Sequence[FunctionScheduleRule]:
+        return self._schedules
+
+    def clippings(self) -> Sequence[FunctionClippingRule]:
+        return self._clippings
+
+
+def _import(function: Callable[..., Any]) -> str:
+    """Lines that bind the function under test to ``rule``, from its module or its file."""
+    module = inspect.getmodule(function)
+    name = function.__qualname__
+    if module is not None and module.__spec__ is not None and module.__spec__.origin is not None:
+        return f"import numpy as np\nfrom {module.__name__} import {name} as rule"
+    path = inspect.getsourcefile(function)
+    return (
+        f"from runpy import run_path\n\nimport numpy as np\n\nrule = run_path({path!r})[{name!r}]"
+    )
+
+

@@ -1,0 +1,232 @@
+"""The interface between libraries and laws: cases, claims and the protocols of a backend.
+
+A backend offers *capabilities*; each is a protocol with one method. A capability that a backend
+does not have is unsupported, never failed. Arrays stay in the library's own type between steps;
+they cross the border as float64 NumPy arrays, which hold every value of the formats under test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+INTERFACE_VERSION = 1
+
+Floats = npt.NDArray[np.float64]
+Hyperparameters = Mapping[str, float]
+Option = str | int | float | bool
+
+
+def no_limits(hyperparameters: Hyperparameters) -> str | None:
+    """The library takes all that the method allows."""
+    return None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a library says of one implementation: which method, and which dialect of it.
+
+    ``scalar_bits`` maps a dtype to the significand bits of (scalars made of hyper-parameters,
+    scalars made of the step count); where it is silent, both are Python floats with 53.
+    ``interpolated`` names the averages computed as ``m + (1 - decay) (g - m)``: the same map as
+    ``decay m + (1 - decay) g``, with other roundings.
+    ``limits`` returns why the library refuses hyper-parameters that the method allows, or None.
+    """
+
+    method: str
+    dialect: str
+    options: Mapping[str, Option] = field(default_factory=dict)
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    scalar_bits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    flushes_subnormals: bool = False
+    interpolated: frozenset[str] = frozenset()
+    limits: Callable[[Hyperparameters], str | None] = no_limits
+
+    @property
+    def name(self) -> str:
+        """``method/dialect`` with the options, for people."""
+        options = ", ".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.method}/{self.dialect}" + (f" ({options})" if options else "")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input of an update rule.
+
+    ``gradients[t]`` has one array for each of ``parameters``, of the same shape, representable in
+    ``dtype``. ``learning_rates`` has one rate for each step, or is None where the rate is the
+    constant hyper-parameter. ``transposed`` asks for non-contiguous storage of matrices.
+    """
+
+    hyperparameters: Hyperparameters
+    parameters: tuple[Floats, ...]
+    gradients: tuple[tuple[Floats, ...], ...]
+    dtype: str
+    learning_rates: tuple[float, ...] | None = None
+    transposed: bool = False
+
+    @property
+    def steps(self) -> int:
+        """The number of updates."""
+        return len(self.gradients)
+
+    def until(self, step: int) -> Case:
+        """The first ``step`` updates of this case."""
+        rates = None if self.learning_rates is None else self.learning_rates[:step]
+        return replace(self, gradients=self.gradients[:step], learning_rates=rates)
+
+    def rate(self, step: int) -> float | None:
+        """The learning rate of update ``step`` (from 0) where it is scheduled."""
+        return None if self.learning_rates is None else self.learning_rates[step]
+
+
+class Run(Protocol):
+    """One optimization in progress."""
+
+    def step(self, gradients: Sequence[Any]) -> None:
+        """One update with native gradients."""
+
+    def parameters(self) -> Sequence[Any]:
+        """The current parameters, native."""
+
+    def state(self) -> Mapping[str, Sequence[Any]]:
+        """The state that the library exposes, by the catalogue's names, an array a parameter."""
+
+    def evaluation_point(self) -> Sequence[Any]:
+        """Where the next gradient is to be taken; the parameters, unless the rule looks ahead."""
+
+    def save(self) -> Any:
+        """The state as the library itself saves it (its own mechanism, through bytes)."""
+
+
+class UpdateRule(Protocol):
+    """An implementation of an update rule in one option set."""
+
+    claim: Claim
+
+    def start(
+        self,
+        parameters: Sequence[Any],
+        hyperparameters: Hyperparameters,
+        learning_rates: Sequence[float] | None = None,
+    ) -> Run:
+        """Begin at native ``parameters``, which the run may update in place."""
+
+    def resume(self, saved: Any, parameters: Sequence[Any], hyperparameters: Hyperparameters) -> Run:
+        """Go on from what ``Run.save`` returned."""
+
+    def script(self, case: Case, quantity: str) -> str:
+        """Python that runs ``case`` on the library alone and leaves a list ``computed``.
+
+        ``quantity`` is ``parameter`` or the name of a state.
+        """
+
+
+class ScheduleRule(Protocol):
+    """A learning-rate schedule of a library."""
+
+    claim: Claim
+
+    def rates(self, hyperparameters: Hyperparameters, steps: int) -> Sequence[float]:
+        """The rates that updates 0 ... steps - 1 use."""
+
+    def script(self, hyperparameters: Hyperparameters, steps: int) -> str:
+        """Python that leaves the rates in a list ``computed``."""
+
+
+class ClippingRule(Protocol):
+    """A gradient-clipping function of a library."""
+
+    claim: Claim
+
+    def clip(self, gradients: Sequence[Any], hyperparameters: Hyperparameters) -> Sequence[Any]:
+        """The clipped gradients, native."""
+
+    def script(self, gradients: Sequence[Floats], hyperparameters: Hyperparameters, dtype: str) -> str:
+        """Python that leaves the clipped gradients in a flat list ``computed``."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """What every backend has."""
+
+    name: str
+    interface_version: int
+
+    def library(self) -> tuple[str, str]:
+        """The library under test and its version."""
+
+    def environment(self) -> Mapping[str, str]:
+        """What else a reader needs to repeat the run: threads, x64, TF32."""
+
+    def asarray(self, values: Floats, dtype: str, *, transposed: bool = False) -> Any:
+        """A new native array; ``transposed`` asks for non-contiguous memory."""
+
+    def to_numpy(self, array: Any) -> Floats:
+        """The values of a native array, copied, as float64."""
+
+    def dtype(self, array: Any) -> str:
+        """The dtype name of a native array."""
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what was asked of it."""
+
+
+@runtime_checkable
+class HasUpdateRules(Protocol):
+    """The capability to update parameters."""
+
+    def update_rules(self) -> Sequence[UpdateRule]:
+        """All implementations, one for each option set."""
+
+
+@runtime_checkable
+class HasSchedules(Protocol):
+    """The capability to schedule a learning rate."""
+
+    def schedules(self) -> Sequence[ScheduleRule]:
+        """All implementations."""
+
+
+@runtime_checkable
+class HasClipping(Protocol):
+    """The capability to clip gradients."""
+
+    def clippings(self) -> Sequence[ClippingRule]:
+        """All implementations."""
+
+
+@runtime_checkable
+class HasInitializers(Protocol):
+    """The capability to draw initial parameters. No law asks for it yet."""
+
+    def initializers(self) -> Sequence[Any]:
+        """All implementations."""
+
+
+@runtime_checkable
+class HasNormalizers(Protocol):
+    """The capability to normalise activations. No law asks for it yet."""
+
+    def normalizers(self) -> Sequence[Any]:
+        """All implementations."""
+
+
+@runtime_checkable
+class HasMinimizers(Protocol):
+    """The capability to minimise a function. No law asks for it yet."""
+
+    def minimizers(self) -> Sequence[Any]:
+        """All implementations."""
+
+
+@runtime_checkable
+class HasDerivatives(Protocol):
+    """The capability to differentiate a function. No law asks for it yet."""
+
+    def derivatives(self) -> Sequence[Any]:
+        """All implementations."""

@@ -1,0 +1,28 @@
+"""Numbers as source text, for scripts that show a deviation on the library alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from optcheck.backends.interface import Floats
+
+
+def literal(values: Floats) -> str:
+    """Nested lists that Python reads back to the same doubles."""
+    if values.ndim == 0:
+        return _number(float(values))
+    return "[" + ", ".join(literal(np.asarray(row)) for row in values) + "]"
+
+
+def literals(arrays: Sequence[Floats], dtype: str) -> str:
+    """A list of ``np.array`` expressions."""
+    return "[" + ", ".join(f"np.array({literal(each)}, {dtype!r})" for each in arrays) + "]"
+
+
+def _number(value: float) -> str:
+    if math.isfinite(value):
+        return repr(value)
+    return f'float("{value}")'

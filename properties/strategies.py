@@ -1,0 +1,208 @@
+"""Strategies that aim at the branches of an update rule on purpose.
+
+A gradient sequence is drawn as a *pattern* for each coordinate (constant, alternating, shrinking,
+...) times a magnitude (about epsilon, about 1, tiny, huge, zero), with a seed for its noise. That
+is few draws for many numbers, reaches the branches that random gradients of one size never enter,
+and shrinks to one coordinate with a constant gradient of 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from optcheck.backends.interface import Case, Claim, Floats
+from optcheck.reference import FORMATS, Domain, Format
+
+Layout = tuple[tuple[int, ...], ...]
+
+# Two layouts only: compiled libraries compile once for each shape.
+ONE: Layout = ((1,),)
+SEVERAL: Layout = ((3,), (2, 2), (), (0,))
+
+PATTERNS: dict[str, Callable[[int], Floats]] = {
+    "constant": lambda steps: np.ones(steps),
+    "alternating": lambda steps: (-1.0) ** np.arange(steps),
+    "shrinking": lambda steps: 0.25 ** np.arange(steps),
+    "growing": lambda steps: 2.0 ** np.arange(steps),
+    "impulse": lambda steps: (np.arange(steps) == 0).astype(np.float64),
+    "late": lambda steps: (np.arange(steps) >= 2).astype(np.float64),
+    "flipping once": lambda steps: np.where(np.arange(steps) < steps / 2, 1.0, -1.0),
+}
+
+
+def representable(values: Floats, form: Format) -> Floats:
+    """``values`` rounded to nearest in ``form``; what is too large becomes the largest number."""
+    significand, exponent = np.frexp(values)
+    # Below the smallest normal number the spacing stays that of the smallest normal number.
+    lost = np.maximum(form.minimum_exponent + 1 - exponent, 0)
+    bits = form.bits - lost
+    rounded = np.ldexp(np.round(np.ldexp(significand, bits)), exponent - bits)
+    return np.clip(rounded, -form.largest, form.largest)
+
+
+def hyperparameter(domain: Domain) -> st.SearchStrategy[float]:
+    """Usual values first, then values from the whole domain, its ends included."""
+    usual = st.sampled_from(domain.typical)
+    if domain.low == domain.high:
+        return usual
+    if domain.integer:
+        return usual | st.integers(int(domain.low), 30).map(float)
+    if math.isfinite(domain.low) and math.isfinite(domain.high):
+        near_one = st.integers(1, 12).map(lambda k: 1.0 - 2.0**-k)
+        inside = st.floats(domain.low, 1.0 - 2.0**-12, allow_subnormal=False)
+        return usual | near_one | inside.filter(lambda x: x in domain)
+    sign = -1.0 if domain.high <= 0 else 1.0
+    return usual | st.floats(-5.0, 1.0).map(lambda e: sign * 10.0**e)
+
+
+def hyperparameters(
+    domains: Mapping[str, Domain],
+    claim: Claim,
+    fixed: Mapping[str, float] | None = None,
+) -> st.SearchStrategy[dict[str, float]]:
+    """Legal hyper-parameters that the library does not refuse."""
+    given = fixed or {}
+    values = st.fixed_dictionaries(
+        {
+            name: st.just(given[name]) if name in given else hyperparameter(domain)
+            for name, domain in domains.items()
+        }
+    )
+    return values.filter(lambda h: claim.limits(h) is None)
+
+
+# Sizes of a gradient: where branches are, and the range between. Names are resolved against the
+# case's epsilon and format, so that the strategy is one object for all cases.
+_SIZES = (
+    st.just(1.0)
+    | st.sampled_from(["epsilon", "root of epsilon", "epsilon squared", 1e-4, 1e3, 1e-8])
+    | st.floats(-15.0, 15.0).map(lambda e: 10.0**e)
+    | st.sampled_from([0.0, -0.0, "smallest normal", "subnormal", "nearly overflowing square"])
+)
+
+
+def _size(drawn: float | str, epsilon: float, form: Format) -> float:
+    if not isinstance(drawn, str):
+        return drawn
+    named = {
+        "epsilon": epsilon,
+        "root of epsilon": math.sqrt(epsilon),
+        "epsilon squared": epsilon**2,
+        "smallest normal": form.smallest_normal,
+        "subnormal": 3 * form.smallest_subnormal,
+        "nearly overflowing square": math.sqrt(form.largest) / 64,
+    }
+    return named[drawn] or 1.0
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """How to draw gradient sequences: which patterns, and with noise or without."""
+
+    patterns: tuple[str, ...] = tuple(PATTERNS)
+    noise: bool = True
+
+    def strategy(self, count: int) -> st.SearchStrategy[tuple[int, list[tuple[str, float, Any]]]]:
+        """A seed of the noise, and a (pattern, sign, size) for each of ``count`` coordinates."""
+        coordinate = st.tuples(
+            st.sampled_from(self.patterns), st.sampled_from([1.0, -1.0]), _SIZES
+        )
+        seeds = st.integers(0, 2**16) if self.noise else st.just(0)
+        return st.tuples(seeds, st.lists(coordinate, min_size=count, max_size=count))
+
+
+def gradient_sequence(
+    drawn: tuple[int, list[tuple[str, float, Any]]], steps: int, epsilon: float, form: Format
+) -> Floats:
+    """The gradients that were drawn, shape ``(steps, count)``, representable in ``form``."""
+    seed, coordinates = drawn
+    gradients = np.zeros((steps, len(coordinates)))
+    for column, (pattern, sign, size) in enumerate(coordinates):
+        gradients[:, column] = sign * _size(size, epsilon, form) * PATTERNS[pattern](steps)
+    if seed:
+        gradients *= np.random.default_rng(seed).uniform(0.5, 1.5, gradients.shape)
+    return representable(gradients, form)
+
+
+def cases(
+    domains: Mapping[str, Domain],
+    claim: Claim,
+    dtype: str,
+    *,
+    max_steps: int = 1,
+    min_steps: int = 1,
+    fixed: Mapping[str, float] | None = None,
+    scheduled: bool = False,
+    layouts: tuple[Layout, ...] = (ONE, SEVERAL),
+    gradients: Gradients | None = None,
+    from_zero: bool = False,
+) -> st.SearchStrategy[Case]:
+    """Cases of an update rule: hyper-parameters, parameters, a gradient sequence."""
+    form = FORMATS[dtype]
+    # Strategies are made once, here: Hypothesis spends longer on making them than on drawing.
+    drawn = [(gradients or Gradients()).strategy(_count(layout)) for layout in layouts]
+    parts = st.tuples(
+        hyperparameters(domains, claim, fixed),
+        st.integers(min_steps, max_steps),
+        # From zero the update itself is seen, and not its rounding into a large parameter.
+        st.just(0.0) if from_zero else st.sampled_from([0.0, 1.0, 1e-6, 1e4]),
+        st.sampled_from(_RATES) if scheduled else st.just("constant"),
+        st.booleans(),
+        st.one_of(
+            *(
+                st.tuples(st.just(layout), each)
+                for layout, each in zip(layouts, drawn, strict=True)
+            )
+        ),
+    )
+
+    def build(values: tuple[Any, ...]) -> Case:
+        h, steps, scale, rates, transposed, (layout, sequence) = values
+        start = representable(scale * np.linspace(-1.0, 1.0, _count(layout)), form)
+        rows = gradient_sequence(sequence, steps, h.get("epsilon", 0.0), form)
+        return Case(
+            hyperparameters=h,
+            parameters=split(start, layout),
+            gradients=tuple(split(row, layout) for row in rows),
+            dtype=dtype,
+            learning_rates=_learning_rates(rates, h["learning_rate"], steps),
+            transposed=transposed and layout is SEVERAL,
+        )
+
+    return parts.map(build)
+
+
+_RATES = ("constant", "falls once", "halves", "warms up")
+
+
+def _learning_rates(kind: str, rate: float, steps: int) -> tuple[float, ...] | None:
+    """A rate for each step, or None for a constant one; float32 holds every value."""
+    if kind == "constant":
+        return None
+    base = float(np.float32(rate))
+    factors = {
+        "falls once": [1.0 if step < steps / 2 else 0.125 for step in range(steps)],
+        "halves": [0.5**step for step in range(steps)],
+        "warms up": [min(1.0, 0.25 * (step + 1)) for step in range(steps)],
+    }
+    return tuple(base * factor for factor in factors[kind])
+
+
+def _count(layout: Layout) -> int:
+    return sum(math.prod(shape) for shape in layout)
+
+
+def split(values: Floats, layout: Layout) -> tuple[Floats, ...]:
+    """A flat vector cut into arrays of the given shapes."""
+    sizes = [math.prod(shape) for shape in layout]
+    ends = np.cumsum([0, *sizes])
+    return tuple(
+        values[start : start + size].reshape(shape)
+        for start, size, shape in zip(ends[:-1], sizes, layout, strict=True)
+    )

@@ -1,0 +1,174 @@
+"""Units of work: one law, one implementation, one dtype; each independent of all others."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optcheck.backends.interface import (
+    Backend,
+    Claim,
+    HasClipping,
+    HasSchedules,
+    HasUpdateRules,
+)
+from optcheck.properties.law import LAWS, Capability, Law, Subject
+from optcheck.reference import CLIPPINGS, METHODS, SCHEDULES
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A law asked of one subject, or the reason why it is not asked."""
+
+    law: Law
+    backend: str
+    method: str
+    dialect: str
+    family: str
+    options: Mapping[str, Any]
+    dtype: str
+    device: str
+    equations: tuple[str, ...]
+    subject: Subject | None
+    unsupported: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Stable and unique: law, backend, method, dialect, options, dtype, device."""
+        options = ",".join(f"{name}={self.options[name]}" for name in sorted(self.options))
+        parts = (self.law.id, self.backend, self.method, self.dialect, options, self.dtype)
+        return "/".join((*parts, self.device))
+
+    def seed(self, base: int) -> int:
+        """The unit's own seed: it depends on nothing but the base seed and the key."""
+        digest = hashlib.blake2b(f"{base}:{self.key}".encode(), digest_size=8)
+        return int.from_bytes(digest.digest(), "big")
+
+    def matches(self, expression: str) -> bool:
+        """Whether a selection such as ``method:adam dtype:float32`` or ``exact-step`` holds.
+
+        Every word must hold. ``field:value`` compares one field; a bare word is looked for in
+        the key.
+        """
+        return all(self._holds(word) for word in expression.split())
+
+    def _holds(self, word: str) -> bool:
+        name, separator, value = word.partition(":")
+        fields = {
+            "law": self.law.id,
+            "backend": self.backend,
+            "method": self.method,
+            "dialect": self.dialect,
+            "family": self.family,
+            "dtype": self.dtype,
+        }
+        if separator and name in fields:
+            return fields[name] == value
+        return word in self.key
+
+
+def units(backends: Iterable[Backend], device: str = "cpu") -> list[Unit]:
+    """Every law for every implementation of ``backends``, and what they do not have."""
+    return [unit for backend in backends for unit in _of_backend(backend, device)]
+
+
+def implementations(backend: Backend) -> dict[Capability, Sequence[Any]]:
+    """What a backend declares, by capability; a capability that it lacks is empty."""
+    return {
+        "update-rule": backend.update_rules() if isinstance(backend, HasUpdateRules) else (),
+        "schedule": backend.schedules() if isinstance(backend, HasSchedules) else (),
+        "clipping": backend.clippings() if isinstance(backend, HasClipping) else (),
+    }
+
+
+_RECORDS: dict[Capability, Mapping[str, Any]] = {
+    "update-rule": METHODS,
+    "schedule": SCHEDULES,
+    "clipping": CLIPPINGS,
+}
+
+
+class ClaimError(ValueError):
+    """A backend claims a method, dialect or dtype that the catalogue does not have."""
+
+
+def _of_backend(backend: Backend, device: str) -> Iterator[Unit]:
+    for capability, rules in implementations(backend).items():
+        records = _RECORDS[capability]
+        laws = [law for law in LAWS.values() if law.capability == capability]
+        claimed = {_known(backend, rule.claim, records) for rule in rules}
+        seen: set[tuple[str, str]] = set()
+        for rule in rules:
+            claim = rule.claim
+            plain = (claim.method, claim.dialect) not in seen
+            seen.add((claim.method, claim.dialect))
+            for law in laws:
+                yield from _of_rule(backend, rule, capability, law, device, plain=plain)
+        for method in records:
+            if method not in claimed:
+                yield from (_missing(backend, law, records[method], device) for law in laws)
+
+
+def _known(backend: Backend, claim: Claim, records: Mapping[str, Any]) -> str:
+    if claim.method not in records:
+        raise ClaimError(
+            f"{backend.name} claims the method {claim.method!r}; known: {', '.join(records)}"
+        )
+    dialects = records[claim.method].dialects
+    if claim.dialect not in dialects:
+        raise ClaimError(
+            f"{backend.name} claims {claim.method}/{claim.dialect}; "
+            f"dialects of {claim.method}: {', '.join(dialects)}"
+        )
+    return claim.method
+
+
+def _of_rule(
+    backend: Backend, rule: Any, capability: Capability, law: Law, device: str, *, plain: bool
+) -> Iterator[Unit]:
+    claim: Claim = rule.claim
+    record = _RECORDS[capability][claim.method]
+    if not (plain or law.every_path):
+        return
+    for dtype in claim.dtypes:
+        if dtype not in law.dtypes:
+            continue
+        subject = Subject(backend, rule, capability, record, dtype, device)
+        reason = law.applies(subject)
+        yield Unit(
+            law=law,
+            backend=backend.name,
+            method=claim.method,
+            dialect=claim.dialect,
+            family=record.family,
+            options=claim.options,
+            dtype=dtype,
+            device=device,
+            equations=_equations(record, claim.dialect, law),
+            subject=None if reason else subject,
+            unsupported=reason,
+        )
+
+
+def _equations(record: Any, dialect: str, law: Law) -> tuple[str, ...]:
+    form = record.dialects[dialect] if isinstance(record.dialects, Mapping) else None
+    own: tuple[str, ...] = getattr(form, "equations", None) or record.equations
+    return tuple(dict.fromkeys((*own, *law.equations)))
+
+
+def _missing(backend: Backend, law: Law, record: Any, device: str) -> Unit:
+    return Unit(
+        law=law,
+        backend=backend.name,
+        method=record.id,
+        dialect="",
+        family=record.family,
+        options={},
+        dtype="",
+        device=device,
+        equations=law.equations,
+        subject=None,
+        unsupported=f"{backend.name} has no {record.id}",
+    )

@@ -1,0 +1,77 @@
+"""Functions that a formula may use beside ``+ - * / **``, for every number type.
+
+Each takes floats, NumPy arrays, :class:`~optcheck.reference.balls.Scalar` or
+:class:`~optcheck.reference.balls.Balls`. Where a ball does not decide a comparison, the result
+covers both branches: either is right.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from flint import arb
+
+from optcheck.reference.balls import Balls, Scalar
+
+
+def _is_ball(value: Any) -> bool:
+    return isinstance(value, (Balls, Scalar))
+
+
+def sqrt(value: Any) -> Any:
+    """Square root; of a ball that reaches below zero, the root of its non-negative part."""
+    return value.apply(_ball_sqrt) if _is_ball(value) else np.sqrt(value)
+
+
+def exp(value: Any) -> Any:
+    """Exponential."""
+    return value.apply(lambda ball: ball.exp()) if _is_ball(value) else np.exp(value)
+
+
+def floor(value: Any) -> Any:
+    """Largest integer not above ``value``; a ball across an integer covers both."""
+    return value.apply(lambda ball: ball.floor()) if _is_ball(value) else np.floor(value)
+
+
+def minimum(first: Any, second: Any) -> Any:
+    """The smaller of two, element by element."""
+    if _is_ball(first):
+        return first.pair(second, lambda a, b: a.min(b))
+    return np.minimum(first, second)
+
+
+def maximum(first: Any, second: Any) -> Any:
+    """The larger of two, element by element."""
+    if _is_ball(first):
+        return first.pair(second, lambda a, b: a.max(b))
+    return np.maximum(first, second)
+
+
+def scaled_quotient(scale: Any, numerator: Any, denominator: Any) -> Any:
+    """``scale * (numerator / denominator)``, in whichever order an implementation takes it.
+
+    The number of roundings is that of any order. What differs is what may underflow on the way:
+    scale / denominator, scale * numerator, 1 / denominator or numerator / denominator.
+    """
+    result = scale * (numerator / denominator)
+    if not isinstance(result, Balls) or not result.arithmetic.underflow:
+        return result
+    slack = abs(scale) + 1 / abs(denominator) + (1 + abs(scale)) * abs(numerator)
+    return result.widened(slack)
+
+
+def norm(vector: Any) -> Any:
+    """Euclidean norm of a flat vector; a scalar."""
+    if isinstance(vector, Balls):
+        return sqrt((vector**2).total())
+    return np.sqrt(np.sum(np.square(vector)))
+
+
+def _ball_sqrt(ball: arb) -> arb:
+    if not ball.lower() < 0:
+        return ball.sqrt()
+    if ball.upper() < 0:
+        return arb("nan")
+    half = ball.upper().sqrt() / 2
+    return arb(half.mid(), half.abs_upper())

@@ -1,0 +1,1 @@
+"""Problems, benchmarks and longer studies: convergence, stability, mutation, sweeps."""
