@@ -259,7 +259,7 @@ class FunctionBackend:
     def dtype(self, array: Any) -> str:
         return str(np.asarray(array).dtype)
 
-    def synchronize(self) -> None:
+    def synchronize(self, arrays: Sequence[Array]) -> None:
         """NumPy computes at once."""
 
     def update_rules(self) -> Sequence[FunctionUpdateRule]:

@@ -172,8 +172,8 @@ class Backend(Protocol):
     def dtype(self, array: Any) -> str:
         """The dtype name of a native array."""
 
-    def synchronize(self) -> None:
-        """Wait until the device has done what was asked of it."""
+    def synchronize(self, arrays: Sequence[Any]) -> None:
+        """Wait until the native ``arrays`` are computed."""
 
 
 @runtime_checkable

@@ -314,6 +314,8 @@ class JaxBackend:
 
     name = "jax"
     interface_version = INTERFACE_VERSION
+    # Each operation is compiled once for each shape and dtype, eager ones too.
+    compiles = True
 
     def __init__(self, device: str = "cpu") -> None:
         platform = "gpu" if device == "cuda" else device
@@ -342,8 +344,8 @@ class JaxBackend:
     def dtype(self, array: jax.Array) -> str:
         return str(array.dtype)
 
-    def synchronize(self) -> None:
-        """Reading an array waits for it."""
+    def synchronize(self, arrays: Sequence[jax.Array]) -> None:
+        jax.block_until_ready(arrays)
 
     def update_rules(self) -> Sequence[OptaxRule]:
         return [

@@ -346,7 +346,7 @@ class TorchBackend:
     def dtype(self, array: torch.Tensor) -> str:
         return str(array.dtype).removeprefix("torch.")
 
-    def synchronize(self) -> None:
+    def synchronize(self, arrays: Sequence[torch.Tensor]) -> None:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 

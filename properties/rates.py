@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 
+from collections.abc import Callable
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -91,6 +93,7 @@ def _descend(
     start: Floats,
     curvatures: Floats,
     steps: int,
+    until: Callable[[Floats], bool] | None = None,
 ) -> tuple[Floats, Case]:
     """Run the implementation on ``sum(curvatures * w**2) / 2``, gradients where it wants them."""
     case = Case(hyperparameters, (start,), (), "float64")
@@ -100,6 +103,8 @@ def _descend(
     for _ in range(steps):
         point = tracer.evaluation_point() if looks_ahead else w
         w = tracer.step((curvatures * point,)).parameter
+        if until is not None and until(w):
+            break
     return w, case
 
 
@@ -159,8 +164,14 @@ def largest_stable_learning_rate(subject: Subject, data: st.DataObject) -> float
 
 
 def _is_stable(subject: Subject, hyperparameters: dict[str, float], curvature: float) -> bool:
-    end, _ = _descend(subject, hyperparameters, np.array([1.0]), np.array([curvature]), STEPS)
-    return bool(np.all(np.isfinite(end)) and np.all(np.abs(end) < 1.0))
+    one = np.array([1.0])
+    end, _ = _descend(subject, hyperparameters, one, curvature * one, STEPS, until=_is_settled)
+    return bool(abs(end[0]) < 1.0)
+
+
+def _is_settled(w: Floats) -> bool:
+    """Far beyond what a stable rule does on its way, or below what an unstable one comes to."""
+    return not 1e-8 < abs(w[0]) < 1e8
 
 
 def _has_velocity(subject: Subject) -> str | None:

@@ -21,9 +21,10 @@ from optcheck.reference import FORMATS, Domain, Format
 
 Layout = tuple[tuple[int, ...], ...]
 
-# Two layouts only: compiled libraries compile once for each shape.
-ONE: Layout = ((1,),)
+# Few layouts of few shapes: some libraries compile every operation once for each shape.
+ONE: Layout = ((),)
 SEVERAL: Layout = ((3,), (2, 2), (), (0,))
+SCALARS: Layout = ((),) * 8
 
 PATTERNS: dict[str, Callable[[int], Floats]] = {
     "constant": lambda steps: np.ones(steps),

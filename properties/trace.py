@@ -71,7 +71,7 @@ class Tracer:
         native = self._native(gradients)
         with under_test(self.subject, describe(self.case)):
             self.run.step(native)
-            self.subject.backend.synchronize()
+            self.subject.backend.synchronize(self.run.parameters())
         self.last_gradients = native
         return self.snapshot()
 

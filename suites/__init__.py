@@ -1,1 +1,7 @@
-"""Problems, benchmarks and longer studies: convergence, stability, mutation, sweeps."""
+"""Problems with known solutions, and the benchmarks."""
+
+from __future__ import annotations
+
+from optcheck.suites.problems import PROBLEMS, Quadratic
+
+__all__ = ["PROBLEMS", "Quadratic"]

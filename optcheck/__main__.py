@@ -1,0 +1,7 @@
+"""``python -m optcheck``."""
+
+from __future__ import annotations
+
+from optcheck.cli import main
+
+main()

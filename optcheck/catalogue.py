@@ -1,0 +1,170 @@
+"""What optcheck knows, as plain rows: equations, laws, methods, backends, problems."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from optcheck.backends import BackendError, known_backends, load_backend
+from optcheck.properties import LAWS, implementations
+from optcheck.reference import CLIPPINGS, EQUATIONS, METHODS, SCHEDULES
+from optcheck.suites import PROBLEMS
+
+Row = dict[str, Any]
+
+
+def version() -> str:
+    """The installed version."""
+    return importlib.metadata.version("optcheck")
+
+
+def equations() -> list[Row]:
+    """Every equation with its sources."""
+    return [
+        {"id": entry.id, "title": entry.title, "sources": list(entry.sources)}
+        for entry in EQUATIONS.values()
+    ]
+
+
+def laws() -> list[Row]:
+    """Every law with its oracle."""
+    return [
+        {"id": law.id, "about": law.capability, "oracle": law.oracle, "title": law.title}
+        for law in LAWS.values()
+    ]
+
+
+def methods() -> list[Row]:
+    """Every method with its dialects, and who implements which of them."""
+    claims = _claims()
+    return [
+        {
+            "id": record.id,
+            "family": record.family,
+            "dialects": list(record.dialects),
+            "implementations": {
+                backend: sorted({each.dialect for each in found if each.method == record.id})
+                for backend, found in claims.items()
+                if any(each.method == record.id for each in found)
+            },
+        }
+        for record in _records().values()
+    ]
+
+
+def backends() -> list[Row]:
+    """Every backend that can be named."""
+    return [{"name": name, "status": status} for name, status in known_backends().items()]
+
+
+def problems() -> list[Row]:
+    """Every problem with its known solution."""
+    return [
+        {"id": problem.id, "title": problem.title, "minimum": problem.minimum}
+        for problem in PROBLEMS.values()
+    ]
+
+
+LISTS: Mapping[str, Callable[[], list[Row]]] = {
+    "equations": equations,
+    "laws": laws,
+    "methods": methods,
+    "backends": backends,
+    "problems": problems,
+}
+
+
+def _records() -> dict[str, Any]:
+    return {**METHODS, **SCHEDULES, **CLIPPINGS}
+
+
+def _claims() -> dict[str, list[Any]]:
+    claims: dict[str, list[Any]] = {}
+    for name in known_backends():
+        try:
+            found = implementations(load_backend(name))
+        except BackendError:
+            continue  # `optcheck list backends` says how to install it
+        claims[name] = [rule.claim for rules in found.values() for rule in rules]
+    return claims
+
+
+def explain(identifier: str) -> list[str]:
+    """What is known of one equation, law or method.
+
+    Raises
+    ------
+    LookupError
+        There is none; the message names close ones.
+    """
+    if identifier in EQUATIONS:
+        return _explain_equation(identifier)
+    if identifier in LAWS:
+        return _explain_law(identifier)
+    if identifier in _records():
+        return _explain_method(identifier)
+    names = [*EQUATIONS, *LAWS, *_records()]
+    close = difflib.get_close_matches(identifier, names, n=3)
+    hint = f"; did you mean {', '.join(close)}?" if close else "; see `optcheck list equations`"
+    raise LookupError(f"no equation, law or method {identifier!r}{hint}")
+
+
+def _explain_equation(identifier: str) -> list[str]:
+    entry = EQUATIONS[identifier]
+    users = [
+        f"{record.id}/{name}"
+        for record in METHODS.values()
+        for name, dialect in record.dialects.items()
+        if identifier in dialect.equations
+    ]
+    users += [
+        record.id
+        for record in (*SCHEDULES.values(), *CLIPPINGS.values())
+        if identifier in record.equations
+    ]
+    checkers = [law.id for law in LAWS.values() if identifier in law.equations]
+    if users:
+        checkers += [law.id for law in LAWS.values() if law.oracle == "exact" and not law.equations]
+    lines = [
+        f"equation {entry.id}: {entry.title}",
+        f"  formula   {entry.formula}",
+        f"  sources   {', '.join(entry.sources)}",
+    ]
+    if entry.erratum:
+        lines.append(f"  erratum   {entry.erratum}")
+    if users:
+        lines.append(f"  used by   {', '.join(users)}")
+    lines.append(f"  checked   {', '.join(dict.fromkeys(checkers)) or 'by no law yet'}")
+    return lines
+
+
+def _explain_law(identifier: str) -> list[str]:
+    law = LAWS[identifier]
+    return [
+        f"law {law.id}: {law.title}",
+        f"  says      {law.statement}",
+        f"  oracle    {law.oracle}",
+        f"  about     {law.capability}",
+        f"  equations {', '.join(law.equations) or 'those of the dialect that is claimed'}",
+    ]
+
+
+def _explain_method(identifier: str) -> list[str]:
+    record = _records()[identifier]
+    lines = [f"method {record.id}: {record.title} ({record.source})"]
+    for name, domain in record.hyperparameters.items():
+        lines.append(f"  {name} in {domain}, usually {', '.join(f'{x:g}' for x in domain.typical)}")
+    for name in record.dialects:
+        dialect = record.dialects[name] if isinstance(record.dialects, Mapping) else None
+        lines.append(f"  dialect   {name}  {getattr(dialect, 'summary', '')}".rstrip())
+    checkers = [law.id for law in LAWS.values() if law.capability == _capability(identifier)]
+    lines.append(f"  checked   {', '.join(checkers)}")
+    return lines
+
+
+def _capability(identifier: str) -> str:
+    if identifier in METHODS:
+        return "update-rule"
+    return "schedule" if identifier in SCHEDULES else "clipping"

@@ -1,0 +1,129 @@
+"""The pytest plugin that runs the laws: ``pytest --pyargs optcheck.properties --backend NAME``.
+
+The plugin is loaded wherever optcheck is installed, so it stays out of the way: its options exist
+only in a run that names ``optcheck.properties``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TARGET = "optcheck.properties"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> None:
+    """Add the options to a run of the laws, and to no other."""
+    if any(TARGET in arg for arg in args):
+        _add_options(parser)
+
+
+def _add_options(parser: pytest.Parser) -> None:
+    group = parser.getgroup("optcheck", "optcheck: laws of optimizers")
+    group.addoption(
+        "--backend",
+        action="append",
+        default=[],
+        metavar="BACKEND",
+        help="numpy, torch, jax, a plug-in's name, module:object or file.py:object; repeatable",
+    )
+    group.addoption(
+        "--optcheck-profile",
+        default="default",
+        choices=("quick", "default", "thorough"),
+        help="how many examples each law draws",
+    )
+    group.addoption("--optcheck-select", default="", help="words such as method:adam, or exact-step")
+    group.addoption("--optcheck-device", default="cpu", help="cpu or cuda")
+    group.addoption("--optcheck-seed", type=int, default=0, help="base seed (or --hypothesis-seed)")
+    group.addoption(
+        "--optcheck-known",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a TOML file of declared deviations, beside the one that ships",
+    )
+    group.addoption(
+        "--optcheck-skip",
+        default=None,
+        metavar="FILE",
+        help="a JSON list of the keys of units that are done",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each unit."""
+    if metafunc.function.__module__.endswith("test_laws") and "unit" in metafunc.fixturenames:
+        found = _units(
+            tuple(metafunc.config.getoption("--backend") or ["numpy"]),
+            metafunc.config.getoption("--optcheck-device"),
+            metafunc.config.getoption("--optcheck-select"),
+            metafunc.config.getoption("--optcheck-skip"),
+        )
+        metafunc.parametrize(
+            "unit",
+            [pytest.param(unit, marks=pytest.mark.xdist_group(_group(unit))) for unit in found],
+            ids=[unit.key for unit in found],
+        )
+
+
+def _group(unit: Any) -> str:
+    """What should share a worker (under ``--dist loadgroup``): what compiles the same things."""
+    if unit.subject is None or not getattr(unit.subject.backend, "compiles", False):
+        return unit.key
+    return f"{unit.backend}/{unit.dtype}/{getattr(unit.subject.rule, 'compiled', False)}"
+
+
+@cache
+def _units(specs: tuple[str, ...], device: str, select: str, skip: str | None) -> list[Any]:
+    from optcheck.backends import BackendError, load_backend
+    from optcheck.properties import ClaimError, units
+
+    try:
+        found = units([load_backend(spec, device) for spec in specs], device)
+    except (BackendError, ClaimError) as error:
+        raise pytest.UsageError(str(error)) from error
+    done = set(json.loads(Path(skip).read_text(encoding="utf-8"))) if skip else set()
+    chosen = [unit for unit in found if unit.matches(select) and unit.key not in done]
+    # Large groups first, so that the small ones fill the workers evenly at the end.
+    sizes = Counter(_group(unit) for unit in chosen)
+    return sorted(chosen, key=lambda unit: -sizes[_group(unit)])
+
+
+@pytest.fixture(scope="session")
+def optcheck_profile(request: pytest.FixtureRequest) -> Any:
+    """How much to spend on each law."""
+    from optcheck.properties import PROFILES
+
+    return PROFILES[request.config.getoption("--optcheck-profile")]
+
+
+@pytest.fixture(scope="session")
+def optcheck_seed(request: pytest.FixtureRequest) -> int:
+    """The base seed; Hypothesis' own option wins where it is given."""
+    given = request.config.getoption("--hypothesis-seed", None)
+    if given is not None and str(given).isdigit():
+        return int(given)
+    seed: int = request.config.getoption("--optcheck-seed")
+    return seed
+
+
+@pytest.fixture(scope="session")
+def optcheck_known(request: pytest.FixtureRequest) -> Any:
+    """Declared deviations: those that ship and those of the given files."""
+    from optcheck.properties.known import SHIPPED, KnownDeviationsError, load_known
+
+    files = [Path(name) for name in request.config.getoption("--optcheck-known")]
+    try:
+        # A file that is given comes first: it may restate what ships.
+        return load_known([*files, SHIPPED])
+    except KnownDeviationsError as error:
+        raise pytest.UsageError(str(error)) from error

@@ -1,0 +1,114 @@
+"""No law that cannot fail: every law rejects wrong implementations, and no right one."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+from wrong_rules import FAMILIES, WRONG
+from wrong_variants import Family, Wrong
+
+from optcheck.backends import load_backend
+from optcheck.properties import LAWS, PROFILES, Outcome, Profile, Unit, execute, units
+from optcheck.reference import CLIPPINGS, METHODS, SCHEDULES
+
+# As many examples as users spend by default, and no time spent on simplifying the failures.
+PROFILE = Profile("rejection", PROFILES["default"].examples, 1, 60, 0.0)
+
+
+def asked(wrong: Wrong) -> list[Unit]:
+    """The units that ask something of the wrong rule; the lower precision first."""
+    found = [unit for unit in units([wrong.backend()]) if unit.subject is not None]
+    return sorted(found, key=lambda unit: unit.dtype)
+
+
+def outcomes(wrong: Wrong, law: str) -> list[Outcome]:
+    """What the law says of the rule in each dtype, up to the first rejection."""
+    collected = []
+    for unit in asked(wrong):
+        if unit.law.id == law:
+            collected.append(execute(unit, PROFILE, seed=0))
+            if collected[-1].verdict in ("fail", "error"):
+                break
+    return collected
+
+
+def expectation(wrong: Wrong) -> object:
+    unseen = wrong.slip.unseen
+    marks = [pytest.mark.xfail(reason=unseen)] if unseen else []
+    return pytest.param(wrong, id=str(wrong), marks=marks)
+
+
+@pytest.mark.parametrize("wrong", [expectation(wrong) for wrong in WRONG])
+def test_wrong_rule_is_rejected(wrong: Wrong) -> None:
+    allowed = ("fail", "error") if wrong.slip.raises else ("fail",)
+    for law in wrong.slip.laws:
+        last = outcomes(wrong, law)[-1]
+        assert last.verdict in allowed, f"{law} lets through: {wrong.slip.what}"
+        assert "\n" not in last.message
+        if last.verdict == "fail":
+            assert last.counterexample
+            assert wrong.slip.says in last.message
+
+
+def named_laws() -> Counter[str]:
+    seen = [wrong for wrong in WRONG if not wrong.slip.unseen]
+    return Counter(law for wrong in seen for law in wrong.slip.laws)
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_every_law_rejects_something(law: str) -> None:
+    # Each of these rejections is tested above.
+    assert named_laws()[law] >= 1, f"{law} has no wrong implementation in {__file__}"
+
+
+def test_slips_name_laws_that_exist() -> None:
+    assert set(named_laws()) <= set(LAWS)
+    assert all(wrong.slip.laws for wrong in WRONG)
+
+
+def test_names_are_unique() -> None:
+    names = Counter(str(wrong) for wrong in WRONG)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def dialects() -> list[tuple[str, str]]:
+    return [
+        *((method.id, dialect) for method in METHODS.values() for dialect in method.dialects),
+        *((schedule.id, "closed-form") for schedule in SCHEDULES.values()),
+        *(
+            (clipping.id, dialect)
+            for clipping in CLIPPINGS.values()
+            for dialect in clipping.dialects
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("method", "dialect"), dialects())
+def test_every_dialect_has_wrong_variants_of_its_own(method: str, dialect: str) -> None:
+    own = [f for f in FAMILIES if (f.method, f.dialect) == (method, dialect)]
+    assert sum(len(family.slips) for family in own) >= 4
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.method}-{f.dialect}")
+def test_the_same_code_without_a_slip_passes(family: Family) -> None:
+    for unit in asked(family.control()):
+        # The lower precision has the tighter range; what a law asks of float64 alone, it asks here.
+        if unit.dtype == "float32" or "float32" not in unit.law.dtypes or "schedule" in unit.key:
+            outcome = execute(unit, PROFILE, seed=0)
+            assert outcome.verdict == "pass", f"{unit.key}: {outcome.message}"
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("law", LAWS)
+def test_no_false_alarm_about_the_shipped_rules(law: str, seed: int) -> None:
+    every = [
+        u for u in units([load_backend("numpy")]) if u.law.id == law and u.subject is not None
+    ]
+    assert every
+    for unit in random.Random(f"{law} {seed}").sample(every, max(1, len(every) // 6)):
+        outcome = execute(unit, PROFILE, seed)
+        assert outcome.verdict == "pass", f"{unit.key}: {outcome.message}"
+        assert outcome.worst_ratio is not None
+        assert 0.0 <= outcome.worst_ratio <= 1.0

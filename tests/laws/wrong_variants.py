@@ -1,0 +1,299 @@
+"""A wrong implementation: what it claims to be, the slip in it, and the laws that must see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from optcheck.backends import FunctionBackend
+from optcheck.backends.functions import FunctionRun, FunctionUpdateRule
+
+Rule = Callable[..., Any]
+
+STEP = ("exact-step",)
+SEQUENCE = ("exact-sequence",)
+CONTRACT = ("contract",)
+RESUME = ("resume",)
+
+
+@dataclass(frozen=True)
+class Slip:
+    """One mistake: its name, what it does, the laws that must reject it, and how it is made.
+
+    ``make`` returns a fresh rule, so that no test sees what another left behind. With ``per_run``
+    it is called again for every run: what the rule keeps outside its state belongs to that run.
+    ``raises`` allows the verdict ``error``. ``says`` is part of the message of the rejection.
+    ``bug`` is the id of a bug that a library had. ``unseen`` says why no law sees the slip.
+    """
+
+    name: str
+    what: str
+    laws: tuple[str, ...]
+    make: Callable[[], Rule]
+    point: Rule | None = None
+    per_run: bool = False
+    raises: bool = False
+    says: str = ""
+    bug: str = ""
+    unseen: str = ""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A slip in one dialect of one method."""
+
+    capability: str
+    method: str
+    dialect: str
+    slip: Slip
+
+    def __str__(self) -> str:
+        return f"{self.method}-{self.dialect}-{self.slip.name}"
+
+    def backend(self) -> FunctionBackend:
+        """A backend whose only implementation is this one."""
+        backend = FunctionBackend("wrong")
+        rule = self.slip.make()
+        if self.capability == "schedule":
+            backend.schedule(self.method)(rule)
+        elif self.capability == "clipping":
+            backend.clipping(self.method, dialect=self.dialect)(rule)
+        else:
+            register = backend.update_rule(
+                self.method, dialect=self.dialect, evaluation_point=self.slip.point
+            )
+            register(rule)
+            if self.slip.per_run:
+                claimed = backend._update_rules[0]
+                backend._update_rules[0] = PerRunRule(self.slip.make, claimed)
+        return backend
+
+
+class PerRunRule(FunctionUpdateRule):
+    """An implementation with attributes beside its state, as an optimizer object has them."""
+
+    def __init__(self, make: Callable[[], Rule], claimed: FunctionUpdateRule) -> None:
+        super().__init__(claimed.function, claimed.claim, claimed.point)
+        self.make = make
+
+    def start(self, *arguments: Any, **keywords: Any) -> FunctionRun:
+        run = super().start(*arguments, **keywords)
+        run.function = self.make()
+        return run
+
+    def resume(self, *arguments: Any) -> FunctionRun:
+        run = super().resume(*arguments)
+        run.function = self.make()
+        return run
+
+
+@dataclass(frozen=True)
+class Family:
+    """The right rule of one dialect, and the slips that are special to it."""
+
+    method: str
+    dialect: str
+    right: Rule
+    slips: Sequence[Slip]
+    point: Rule | None = None
+    capability: str = "update-rule"
+    general: Sequence[Slip] = field(default=())
+
+    def variants(self) -> list[Wrong]:
+        """All wrong variants of this dialect."""
+        every = (*self.slips, *self.general)
+        return [Wrong(self.capability, self.method, self.dialect, slip) for slip in every]
+
+    def control(self) -> Wrong:
+        """The same code without a slip, which every law must pass."""
+        slip = Slip("right", "no slip", (), lambda: self.right, self.point)
+        return Wrong(self.capability, self.method, self.dialect, slip)
+
+
+def fixed(rule: Rule) -> Callable[[], Rule]:
+    """A rule that keeps nothing outside its state needs no fresh copy."""
+    return lambda: rule
+
+
+def general_slips(right: Rule, point: Rule | None, *, stateful: bool) -> list[Slip]:
+    """Slips that any update rule can have."""
+
+    def slip(name: str, what: str, laws: tuple[str, ...], wrap: Any, **more: Any) -> Slip:
+        return Slip(name, what, laws, lambda: wrap(right), point, **more)
+
+    slips = [
+        slip("ascends", "the sign of the update is wrong", STEP, _ascends),
+        slip("stands-still", "the new value is computed and thrown away", STEP, _stands_still),
+        slip(
+            "float64",
+            "answers in float64 whatever it was given",
+            CONTRACT,
+            _promotes,
+            says="dtype float64",
+        ),
+        slip("half", "computes in float16", STEP, _half, bug="chainer-adam-fp16-overflow"),
+        slip("half-rate", "keeps the rate in float16", STEP, _half_rate, bug="tinygrad-lr-half"),
+        slip(
+            "one-dimensional",
+            "a 0-d parameter comes back 1-d",
+            CONTRACT,
+            _one_dimensional,
+            says="shapes",
+        ),
+        slip("slice", "assigns to w[:], which 0-d lacks", STEP, _slice, raises=True),
+        slip("late", "answers with the previous update", STEP, _late),
+        slip("frozen-rate", "keeps the first learning rate", SEQUENCE, _frozen_rate),
+        slip("worn", "its rate falls from run to run", CONTRACT, _worn, says="two runs"),
+        slip(
+            "mutates",
+            "scales the gradient in place",
+            CONTRACT,
+            _mutates,
+            says="changes the gradient",
+        ),
+        slip("strides", "takes memory order for C order", STEP, _strides, bug="bnb-noncontiguous"),
+        slip(
+            "by-shape",
+            "scales the rate with the first dimension",
+            ("permuting-and-splitting",),
+            _by_shape,
+        ),
+    ]
+    if stateful:
+        slips += [
+            slip("forgetful", "starts every step from an empty state", SEQUENCE, _forgetful),
+            slip(
+                "unsaved",
+                "its state is not in what it saves",
+                RESUME,
+                _unsaved,
+                per_run=True,
+                says="resumed",
+                bug="mlx-optimizer-reload",
+            ),
+            slip(
+                "one-state",
+                "all parameters share the state of the first",
+                ("exact-sequence", "permuting-and-splitting"),
+                _one_state,
+                per_run=True,
+                raises=True,
+                bug="pennylane-adagrad-index",
+            ),
+        ]
+    return slips
+
+
+def _new(rule: Rule, w: Any, g: Any, state: Any, h: dict[str, float]) -> Any:
+    return rule(w.copy(), g, state, **h)
+
+
+def _ascends(rule: Rule) -> Rule:
+    return lambda w, g, state, **h: w - (_new(rule, w, g, state, h) - w)
+
+
+def _stands_still(rule: Rule) -> Rule:
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        _new(rule, w, g, state, h)
+        return w
+
+    return wrong
+
+
+def _promotes(rule: Rule) -> Rule:
+    return lambda w, g, state, **h: np.asarray(_new(rule, w, g, state, h), np.float64)
+
+
+def _half(rule: Rule) -> Rule:
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        new = rule(w.astype(np.float16), g.astype(np.float16), state, **h)
+        return new.astype(w.dtype)
+
+    return wrong
+
+
+def _half_rate(rule: Rule) -> Rule:
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        return rule(w, g, state, **{**h, "learning_rate": float(np.float16(h["learning_rate"]))})
+
+    return wrong
+
+
+def _one_dimensional(rule: Rule) -> Rule:
+    return lambda w, g, state, **h: np.atleast_1d(_new(rule, w, g, state, h))
+
+
+def _slice(rule: Rule) -> Rule:
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> None:
+        w[:] = _new(rule, w, g, state, h)
+
+    return wrong
+
+
+def _late(rule: Rule) -> Rule:
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        before = state.get("pending", np.zeros_like(w))
+        state["pending"] = _new(rule, w, g, state, h) - w
+        return w + before
+
+    return wrong
+
+
+def _frozen_rate(rule: Rule) -> Rule:
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        rate = state.setdefault("rate", h["learning_rate"])
+        return rule(w, g, state, **{**h, "learning_rate": rate})
+
+    return wrong
+
+
+def _worn(rule: Rule) -> Rule:
+    calls = [0]
+
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        calls[0] += 1
+        rate = h["learning_rate"] / (1.0 + 0.01 * calls[0])
+        return rule(w, g, state, **{**h, "learning_rate": rate})
+
+    return wrong
+
+
+def _mutates(rule: Rule) -> Rule:
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        new = _new(rule, w, g, state, h)
+        g *= h["learning_rate"]
+        return new
+
+    return wrong
+
+
+def _strides(rule: Rule) -> Rule:
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        return rule(w, g.ravel(order="K").reshape(g.shape), state, **h)
+
+    return wrong
+
+
+def _by_shape(rule: Rule) -> Rule:
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        rate = h["learning_rate"] / max(1, *w.shape[:1], 1)
+        return rule(w, g, state, **{**h, "learning_rate": rate})
+
+    return wrong
+
+
+def _forgetful(rule: Rule) -> Rule:
+    return lambda w, g, state, **h: rule(w, g, {}, **h)
+
+
+def _unsaved(rule: Rule) -> Rule:
+    hidden: dict[int, dict[str, Any]] = {}
+    return lambda w, g, state, **h: rule(w, g, hidden.setdefault(id(state), {}), **h)
+
+
+def _one_state(rule: Rule) -> Rule:
+    shared: dict[str, Any] = {}
+    return lambda w, g, state, **h: rule(w, g, shared, **h)
