@@ -5,6 +5,7 @@ from __future__ import annotations
 from optcheck.backends.discovery import (
     BackendError,
     NotInstalledError,
+    UnavailableError,
     known_backends,
     load_backend,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "Claim",
     "FunctionBackend",
     "NotInstalledError",
+    "UnavailableError",
     "known_backends",
     "load_backend",
 ]

@@ -9,12 +9,14 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from optcheck.backends.interface import INTERFACE_VERSION, Backend
+from optcheck.backends.scripts import FILE_MODULE_PREFIX
 
 ENTRY_POINT_GROUP = "optcheck.backends"
 
@@ -30,7 +32,11 @@ class BackendError(Exception):
     """A backend cannot be loaded; the message is one line that says what to do."""
 
 
-class NotInstalledError(BackendError):
+class UnavailableError(BackendError):
+    """The backend is known, but it cannot run here: no library, or no such device."""
+
+
+class NotInstalledError(UnavailableError):
     """A shipped adapter's library is not installed."""
 
 
@@ -50,8 +56,8 @@ def load_backend(spec: str, device: str = "cpu") -> Backend:
 
     Raises
     ------
-    NotInstalledError
-        The adapter ships with optcheck, but its library is not installed.
+    UnavailableError
+        The adapter ships with optcheck, but its library is not installed, or has no ``device``.
     BackendError
         The name is unknown, the module does not import, or the object is not a backend.
     """
@@ -86,7 +92,7 @@ def _import(name: str) -> ModuleType:
     path = Path(name).resolve()
     if not path.is_file():
         raise BackendError(f"no file {name}; give path/to/file.py:object")
-    spec = importlib.util.spec_from_file_location(f"optcheck_plugin_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(FILE_MODULE_PREFIX + path.stem, path)
     if spec is None or spec.loader is None:
         raise BackendError(f"{name} is not a Python file")
     module = importlib.util.module_from_spec(spec)
@@ -111,19 +117,21 @@ def _guarded(spec: str, load: Any) -> Any:
 def _checked(spec: str, found: Any, device: str) -> Backend:
     """Make the backend, and refuse what does not follow the interface."""
     if inspect.isclass(found):
+        make: Callable[[str], Any] = found
         try:
-            found = found(device)
+            found = make(device)
         except LookupError as error:
-            raise BackendError(f"{spec}: {error.args[0]}") from error
+            raise UnavailableError(f"{spec}: {error.args[0]}") from error
         except Exception as error:
             raise BackendError(
                 f"backend {spec!r} cannot be made: {type(error).__name__}: {error}"
             ) from error
     elif device != "cpu":
-        raise BackendError(f"backend {spec!r} is made for the CPU; run with --device cpu")
+        raise UnavailableError(f"backend {spec!r} runs on the CPU alone; use --device cpu")
     if not isinstance(found, Backend):
-        needed = sorted(name for name in Backend.__protocol_attrs__ if not hasattr(found, name))
-        raise BackendError(f"{spec!r} is not a backend: it lacks {', '.join(needed)}")
+        names = [*Backend.__annotations__, *(name for name in vars(Backend) if name[0] != "_")]
+        needed = ", ".join(name for name in names if not hasattr(found, name))
+        raise BackendError(f"{spec!r} is not a backend: it lacks {needed}")
     if found.interface_version != INTERFACE_VERSION:
         raise BackendError(
             f"{spec!r} is written for version {found.interface_version} of the interface; "

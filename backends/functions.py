@@ -33,7 +33,7 @@ from optcheck.backends.interface import (
     Hyperparameters,
     Option,
 )
-from optcheck.backends.scripts import literals
+from optcheck.backends.scripts import FILE_MODULE_PREFIX, literals
 
 Array = npt.NDArray[Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -138,6 +138,7 @@ class FunctionUpdateRule:
     def script(self, case: Case, quantity: str) -> str:
         collect = "parameters" if quantity == "parameter" else f"[s[{quantity!r}] for s in states]"
         rates = case.learning_rates
+        change = f"\n    hyperparameters['learning_rate'] = {list(rates)!r}[t]" if rates else ""
         return f"""{_import(self.function)}
 
 parameters = {literals(case.parameters, case.dtype)}
@@ -145,8 +146,7 @@ gradients = [
 {"".join(f"    {literals(each, case.dtype)},{chr(10)}" for each in case.gradients)}]
 hyperparameters = {dict(case.hyperparameters)!r}
 states = [{{}} for _ in parameters]
-for t, step_gradients in enumerate(gradients):
-    {f"hyperparameters['learning_rate'] = {list(rates)!r}[t]" if rates else "pass"}
+for t, step_gradients in enumerate(gradients):{change}
     for i, gradient in enumerate(step_gradients):
         new = rule(parameters[i], gradient, states[i], **hyperparameters)
         parameters[i] = parameters[i] if new is None else new
@@ -178,7 +178,9 @@ class FunctionClippingRule:
         self.function = function
         self.claim = claim
 
-    def clip(self, gradients: Sequence[Array], hyperparameters: Hyperparameters) -> Sequence[Array]:
+    def clip(
+        self, gradients: Sequence[Array], hyperparameters: Hyperparameters
+    ) -> Sequence[Array]:
         return self.function(gradients, **hyperparameters)
 
     def script(
@@ -276,11 +278,9 @@ def _import(function: Callable[..., Any]) -> str:
     """Lines that bind the function under test to ``rule``, from its module or its file."""
     module = inspect.getmodule(function)
     name = function.__qualname__
-    if module is not None and module.__spec__ is not None and module.__spec__.origin is not None:
+    if module is not None and not module.__name__.startswith((FILE_MODULE_PREFIX, "__main__")):
         return f"import numpy as np\nfrom {module.__name__} import {name} as rule"
     path = inspect.getsourcefile(function)
     return (
         f"from runpy import run_path\n\nimport numpy as np\n\nrule = run_path({path!r})[{name!r}]"
     )
-
-

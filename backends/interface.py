@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ INTERFACE_VERSION = 1
 Floats = npt.NDArray[np.float64]
 Hyperparameters = Mapping[str, float]
 Option = str | int | float | bool
+Compilation = Literal["none", "operations", "programs"]
 
 
 def no_limits(hyperparameters: Hyperparameters) -> str | None:
@@ -34,6 +35,8 @@ class Claim:
     scalars made of the step count); where it is silent, both are Python floats with 53.
     ``interpolated`` names the averages computed as ``m + (1 - decay) (g - m)``: the same map as
     ``decay m + (1 - decay) g``, with other roundings.
+    ``compilation`` says what is compiled on first use: nothing, each operation for each shape, or
+    the whole program for each setting of hyper-parameters; the laws spend accordingly.
     ``limits`` returns why the library refuses hyper-parameters that the method allows, or None.
     """
 
@@ -44,6 +47,7 @@ class Claim:
     scalar_bits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     flushes_subnormals: bool = False
     interpolated: frozenset[str] = frozenset()
+    compilation: Compilation = "none"
     limits: Callable[[Hyperparameters], str | None] = no_limits
 
     @property
@@ -116,7 +120,9 @@ class UpdateRule(Protocol):
     ) -> Run:
         """Begin at native ``parameters``, which the run may update in place."""
 
-    def resume(self, saved: Any, parameters: Sequence[Any], hyperparameters: Hyperparameters) -> Run:
+    def resume(
+        self, saved: Any, parameters: Sequence[Any], hyperparameters: Hyperparameters
+    ) -> Run:
         """Go on from what ``Run.save`` returned."""
 
     def script(self, case: Case, quantity: str) -> str:
@@ -146,7 +152,9 @@ class ClippingRule(Protocol):
     def clip(self, gradients: Sequence[Any], hyperparameters: Hyperparameters) -> Sequence[Any]:
         """The clipped gradients, native."""
 
-    def script(self, gradients: Sequence[Floats], hyperparameters: Hyperparameters, dtype: str) -> str:
+    def script(
+        self, gradients: Sequence[Floats], hyperparameters: Hyperparameters, dtype: str
+    ) -> str:
         """Python that leaves the clipped gradients in a flat list ``computed``."""
 
 

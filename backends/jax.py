@@ -21,6 +21,7 @@ from optcheck.backends.interface import (
     INTERFACE_VERSION,
     Case,
     Claim,
+    Compilation,
     Floats,
     Hyperparameters,
     Option,
@@ -29,6 +30,9 @@ from optcheck.backends.scripts import literal
 
 DTYPES = ("float32", "float64", "bfloat16")
 OPTIONS: tuple[dict[str, Option], ...] = ({"jit": False}, {"jit": True})
+
+# Eager operations are compiled too, once for each shape and dtype.
+COMPILATION: dict[bool, Compilation] = {False: "operations", True: "programs"}
 
 # Hyper-parameters are Python floats until they meet an array; the step count is an int32 array,
 # so with x64 off decay**count is a float32.
@@ -172,11 +176,6 @@ class OptaxRule:
     claim: Claim
     expression: str
 
-    @property
-    def compiled(self) -> bool:
-        """Whether each new setting of hyper-parameters costs a compilation."""
-        return bool(self.claim.options["jit"])
-
     def _transformation(
         self,
         hyperparameters: Hyperparameters,
@@ -185,7 +184,9 @@ class OptaxRule:
     ) -> tuple[optax.GradientTransformation, Callable[..., Any]]:
         names = tuple(hyperparameters.items())
         rates = None if learning_rates is None else tuple(learning_rates)
-        return _transformation(self.expression, names, rates, self.compiled, dtype)
+        return _transformation(
+            self.expression, names, rates, bool(self.claim.options["jit"]), dtype
+        )
 
     def start(
         self,
@@ -314,8 +315,6 @@ class JaxBackend:
 
     name = "jax"
     interface_version = INTERFACE_VERSION
-    # Each operation is compiled once for each shape and dtype, eager ones too.
-    compiles = True
 
     def __init__(self, device: str = "cpu") -> None:
         platform = "gpu" if device == "cuda" else device
@@ -336,7 +335,8 @@ class JaxBackend:
 
     def asarray(self, values: Floats, dtype: str, *, transposed: bool = False) -> jax.Array:
         with x64(dtype):
-            return jax.device_put(jnp.asarray(values, dtype=dtype), self.device)
+            array: jax.Array = jax.device_put(jnp.asarray(values, dtype=dtype), self.device)
+        return array
 
     def to_numpy(self, array: jax.Array) -> Floats:
         return np.array(array).astype(np.float64)
@@ -345,7 +345,8 @@ class JaxBackend:
         return str(array.dtype)
 
     def synchronize(self, arrays: Sequence[jax.Array]) -> None:
-        jax.block_until_ready(arrays)
+        for array in arrays:
+            array.block_until_ready()
 
     def update_rules(self) -> Sequence[OptaxRule]:
         return [
@@ -357,6 +358,7 @@ class JaxBackend:
                     DTYPES,
                     SCALAR_BITS,
                     flushes_subnormals=self.device.platform == "cpu",
+                    compilation=COMPILATION[bool(options["jit"])],
                 ),
                 expression,
             )
@@ -374,7 +376,14 @@ class JaxBackend:
     def clippings(self) -> Sequence[OptaxClipping]:
         return [
             OptaxClipping(
-                Claim("clip-by-norm", "exact", options, DTYPES, flushes_subnormals=True)
+                Claim(
+                    "clip-by-norm",
+                    "exact",
+                    options,
+                    DTYPES,
+                    flushes_subnormals=self.device.platform == "cpu",
+                    compilation=COMPILATION[bool(options["jit"])],
+                )
             )
             for options in OPTIONS
         ]

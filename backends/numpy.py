@@ -22,6 +22,8 @@ class NumpyBackend(FunctionBackend):
     """The functions of this module."""
 
     def __init__(self, device: str = "cpu") -> None:
+        if device != "cpu":
+            raise LookupError("NumPy runs on the CPU alone; use --device cpu")
         super().__init__("numpy", library="numpy", version=np.__version__)
         self._update_rules = list(_rules._update_rules)
         self._schedules = list(_rules._schedules)

@@ -9,6 +9,9 @@ import numpy as np
 
 from optcheck.backends.interface import Floats
 
+# Names of modules loaded from path/to/file.py; a script loads the file by its path instead.
+FILE_MODULE_PREFIX = "optcheck_file_"
+
 
 def literal(values: Floats) -> str:
     """Nested lists that Python reads back to the same doubles."""

@@ -258,7 +258,13 @@ for _ in range({steps}):
 
 SCHEDULES = (
     TorchSchedule(
-        Claim("linear-schedule", "recursive", {"scheduler": "LinearLR"}, ("float64",), limits=_falling),
+        Claim(
+            "linear-schedule",
+            "recursive",
+            {"scheduler": "LinearLR"},
+            ("float64",),
+            limits=_falling,
+        ),
         "LinearLR",
         _linear,
     ),

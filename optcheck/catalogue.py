@@ -119,14 +119,13 @@ def _explain_equation(identifier: str) -> list[str]:
         for name, dialect in record.dialects.items()
         if identifier in dialect.equations
     ]
-    users += [
-        record.id
-        for record in (*SCHEDULES.values(), *CLIPPINGS.values())
-        if identifier in record.equations
-    ]
+    users += [record.id for record in SCHEDULES.values() if identifier in record.equations]
+    users += [record.id for record in CLIPPINGS.values() if identifier in record.equations]
     checkers = [law.id for law in LAWS.values() if identifier in law.equations]
     if users:
-        checkers += [law.id for law in LAWS.values() if law.oracle == "exact" and not law.equations]
+        checkers += [
+            law.id for law in LAWS.values() if law.oracle == "exact" and not law.equations
+        ]
     lines = [
         f"equation {entry.id}: {entry.title}",
         f"  formula   {entry.formula}",
@@ -155,7 +154,9 @@ def _explain_method(identifier: str) -> list[str]:
     record = _records()[identifier]
     lines = [f"method {record.id}: {record.title} ({record.source})"]
     for name, domain in record.hyperparameters.items():
-        lines.append(f"  {name} in {domain}, usually {', '.join(f'{x:g}' for x in domain.typical)}")
+        lines.append(
+            f"  {name} in {domain}, usually {', '.join(f'{x:g}' for x in domain.typical)}"
+        )
     for name in record.dialects:
         dialect = record.dialects[name] if isinstance(record.dialects, Mapping) else None
         lines.append(f"  dialect   {name}  {getattr(dialect, 'summary', '')}".rstrip())

@@ -61,7 +61,8 @@ def _refuse(message: str) -> NoReturn:
 @app.command(name="run")
 def run_command(
     backends: Annotated[
-        list[str], typer.Argument(metavar="BACKEND...", help="Names, module:object or file.py:object.")
+        list[str],
+        typer.Argument(metavar="BACKEND...", help="Names, module:object or file.py:object."),
     ],
     out: Annotated[Path, typer.Option(help="Where the reports go.")] = Path("optcheck-report"),
     profile: Annotated[str, typer.Option(help="quick, default or thorough.")] = "default",
@@ -74,7 +75,9 @@ def run_command(
     known: Annotated[
         list[Path] | None, typer.Option(help="Declared deviations (TOML); repeatable.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
 ) -> None:
     """Run the laws and write report.json, report.html, report.md and junit.xml.
 
@@ -116,30 +119,31 @@ class _Bar:
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self.task = self.progress.add_task("laws", total=None)
+        self.task = self.progress.add_task("checks", total=None)
 
     def __enter__(self) -> _Bar:
-        self.progress.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.progress.stop()
 
     def started(self, total: int, done: int) -> None:
-        """Set the length of the bar."""
+        """Show the bar, now that the run can start."""
+        self.progress.start()
         self.progress.update(self.task, total=total, completed=done)
 
     def arrived(self, result: Result) -> None:
         """Move on; say at once what does not conform."""
         self.progress.advance(self.task)
         if not result.verdict.conforms:
-            where = f"{result.law} {result.backend} {result.method}/{result.dialect} {result.dtype}"
+            where = (
+                f"{result.law} {result.backend} {result.method}/{result.dialect} {result.dtype}"
+            )
             self.progress.console.print(f"{result.verdict}: {where}", markup=False)
 
 
 def _print_report(report: Report, paths: dict[str, Path]) -> None:
-    seen = {name for counts in report.summary.values() for name in counts}
-    names = [name for name in Verdict if name in seen]
+    names = [name for name in Verdict if any(each.get(name) for each in report.summary.values())]
     table = Table()
     table.add_column("backend")
     table.add_column("library")

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 import pytest
 
 import optcheck.properties
-from optcheck.backends import Backend, BackendError, NotInstalledError, load_backend
+from optcheck.backends import Backend, BackendError, UnavailableError, load_backend
 from optcheck.properties import LAWS, PROFILES, Unit, implementations, units
-from optcheck.properties.known import SHIPPED, judge, load_known
 from optcheck.properties.execute import execute
+from optcheck.properties.known import SHIPPED, judge, load_known
 from optcheck.reference import EQUATIONS
 from optcheck.reports import (
     JOURNAL,
@@ -78,7 +78,7 @@ class Plan:
         for spec in dict.fromkeys(request.backends):
             try:
                 self.loaded[spec] = load_backend(spec, request.device)
-            except NotInstalledError as error:
+            except UnavailableError as error:
                 self.absent[spec] = str(error)
         if not self.loaded:
             raise BackendError("; ".join(self.absent.values()) or "name at least one backend")
@@ -102,7 +102,7 @@ class Plan:
         """What the report says of each backend."""
         entries = [self._entry(backend) for backend in self.loaded.values()]
         entries += [
-            BackendEntry(name=name, version="not installed", device=self.request.device)
+            BackendEntry(name=name, version="not available", device=self.request.device)
             for name in self.absent
         ]
         return entries
@@ -122,7 +122,7 @@ class Plan:
             version=release,
             device=self.request.device,
             implementations=len(declared),
-            methods=list(dict.fromkeys(claim.method for claim in declared)),
+            methods=tuple(dict.fromkeys(claim.method for claim in declared)),
             environment=dict(backend.environment()),
         )
 
@@ -218,7 +218,8 @@ class _Collector:
         if report.when == "call" and isinstance(recorded, str):
             self.arrived(to_result(unit, json.loads(recorded)))
         elif report.failed and recorded is None:
-            crashed = report.when == "???"
+            # xdist reports the death of a worker as a failure outside of all phases.
+            crashed = str(report.when) not in ("setup", "call", "teardown")
             first = (str(report.longrepr).strip().splitlines() or ["no message"])[-1]
             self.arrived(
                 to_result(
@@ -247,7 +248,11 @@ def _run_pytest(plan: Plan, done: set[str], directory: Path, arrived: Any) -> li
     """Run what is left under pytest, its own output in a log file; return notes."""
     collector = _Collector(plan, arrived)
     log = directory / "pytest.log"
-    with log.open("w", encoding="utf-8") as stream, redirect_stdout(stream), redirect_stderr(stream):
+    with (
+        log.open("w", encoding="utf-8") as stream,
+        redirect_stdout(stream),
+        redirect_stderr(stream),
+    ):
         code = pytest.main(_arguments(plan, done, directory), plugins=[collector])
     notes = list(collector.problems)
     if code == pytest.ExitCode.INTERRUPTED:

@@ -102,7 +102,7 @@ def adam_first_step_size(subject: Subject, data: st.DataObject) -> float:
     oracle = oracle_for(subject, case)
     position = oracle.advance(oracle.start(flat(case.parameters)), gradient)
     exact = signed_steps(case.hyperparameters["learning_rate"], gradient)
-    # A zero gradient makes 0/0 at epsilon 0: the working ball is then undefined, and so the verdict.
+    # A zero gradient makes 0/0 at epsilon 0: the working ball is undefined: no verdict.
     return require(
         Quantity(exact, position.parameter.working),
         run_case(subject, case)[0].parameter,

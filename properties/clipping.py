@@ -21,7 +21,6 @@ from optcheck.properties.trace import flat, require, under_test
 from optcheck.reference import FORMATS
 from optcheck.reference.oracle import Quantity, clipped
 
-
 _GRADIENTS = st.tuples(st.just(ONE), Gradients(("constant",)).strategy(1)) | st.tuples(
     st.just(SEVERAL), Gradients(("constant",)).strategy(8)
 )

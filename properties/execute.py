@@ -59,7 +59,7 @@ class Outcome:
 
 
 class _EnoughShrinking(BaseException):
-    """Leaves Hypothesis with the simplest failure so far. Not an Exception: it must not catch it."""
+    """Leaves Hypothesis, which must not catch it, with the simplest failure so far."""
 
 
 class _TimeUp(BaseException):
@@ -120,8 +120,8 @@ def execute(unit: Unit, profile: Profile, seed: int) -> Outcome:
 def _explore(unit: Unit, profile: Profile, seed: int, search: _Search) -> None:
     subject, law = unit.subject, unit.law
     assert subject is not None
-    compiled = bool(getattr(subject.rule, "compiled", False))
-    examples = profile.compiled_examples if compiled else profile.examples
+    compiles = subject.claim.compilation == "programs"
+    examples = profile.compiled_examples if compiles else profile.examples
 
     @hypothesis.seed(unit.seed(seed))
     @settings(

@@ -41,9 +41,13 @@ def _add_options(parser: pytest.Parser) -> None:
         choices=("quick", "default", "thorough"),
         help="how many examples each law draws",
     )
-    group.addoption("--optcheck-select", default="", help="words such as method:adam, or exact-step")
+    group.addoption(
+        "--optcheck-select", default="", help="words such as method:adam, or exact-step"
+    )
     group.addoption("--optcheck-device", default="cpu", help="cpu or cuda")
-    group.addoption("--optcheck-seed", type=int, default=0, help="base seed (or --hypothesis-seed)")
+    group.addoption(
+        "--optcheck-seed", type=int, default=0, help="base seed (or --hypothesis-seed)"
+    )
     group.addoption(
         "--optcheck-known",
         action="append",
@@ -77,9 +81,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def _group(unit: Any) -> str:
     """What should share a worker (under ``--dist loadgroup``): what compiles the same things."""
-    if unit.subject is None or not getattr(unit.subject.backend, "compiles", False):
-        return unit.key
-    return f"{unit.backend}/{unit.dtype}/{getattr(unit.subject.rule, 'compiled', False)}"
+    compilation = "none" if unit.subject is None else unit.subject.claim.compilation
+    group = unit.key if compilation == "none" else f"{unit.backend}/{unit.dtype}/{compilation}"
+    return str(group)
 
 
 @cache

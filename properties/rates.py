@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from collections.abc import Callable
 
 import numpy as np
@@ -187,8 +186,8 @@ def _displacement(subject: Subject, data: st.DataObject, ratio: int) -> float:
     steps, gradient = case.steps, flat(case.gradients[0])
     oracle = oracle_for(subject, case)
     position = oracle.start(flat(case.parameters))
-    for gradients in case.gradients:
-        position = oracle.advance(position, flat(gradients))
+    for each in case.gradients:
+        position = oracle.advance(position, flat(each))
     h = dict(case.hyperparameters)
     exact: Balls = slope_displacement(subject.claim.dialect, steps, h, gradient, ratio)
     return require(
@@ -234,5 +233,3 @@ def momentum_on_a_slope(subject: Subject, data: st.DataObject) -> float:
 )
 def momentum_in_a_ravine(subject: Subject, data: st.DataObject) -> float:
     return _displacement(subject, data, -1)
-
-

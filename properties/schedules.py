@@ -75,4 +75,3 @@ def schedule_start(subject: Subject, data: st.DataObject) -> float:
         counterexample=lambda: {"hyperparameters": h, "steps": 1},
         body=lambda: subject.rule.script(h, 1),
     )
-

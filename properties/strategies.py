@@ -26,14 +26,15 @@ ONE: Layout = ((),)
 SEVERAL: Layout = ((3,), (2, 2), (), (0,))
 SCALARS: Layout = ((),) * 8
 
-PATTERNS: dict[str, Callable[[int], Floats]] = {
-    "constant": lambda steps: np.ones(steps),
-    "alternating": lambda steps: (-1.0) ** np.arange(steps),
-    "shrinking": lambda steps: 0.25 ** np.arange(steps),
-    "growing": lambda steps: 2.0 ** np.arange(steps),
-    "impulse": lambda steps: (np.arange(steps) == 0).astype(np.float64),
-    "late": lambda steps: (np.arange(steps) >= 2).astype(np.float64),
-    "flipping once": lambda steps: np.where(np.arange(steps) < steps / 2, 1.0, -1.0),
+# Gradients over time, as a function of the step number 0, 1, 2, ... and the number of steps.
+PATTERNS: dict[str, Callable[[int, int], float]] = {
+    "constant": lambda step, steps: 1.0,
+    "alternating": lambda step, steps: (-1.0) ** step,
+    "shrinking": lambda step, steps: 0.25**step,
+    "growing": lambda step, steps: 2.0**step,
+    "impulse": lambda step, steps: 1.0 if step == 0 else 0.0,
+    "late": lambda step, steps: 1.0 if step >= 2 else 0.0,
+    "flipping once": lambda step, steps: 1.0 if step < steps / 2 else -1.0,
 }
 
 
@@ -44,7 +45,7 @@ def representable(values: Floats, form: Format) -> Floats:
     lost = np.maximum(form.minimum_exponent + 1 - exponent, 0)
     bits = form.bits - lost
     rounded = np.ldexp(np.round(np.ldexp(significand, bits)), exponent - bits)
-    return np.clip(rounded, -form.largest, form.largest)
+    return np.asarray(np.clip(rounded, -form.largest, form.largest), dtype=np.float64)
 
 
 def hyperparameter(domain: Domain) -> st.SearchStrategy[float]:
@@ -125,7 +126,8 @@ def gradient_sequence(
     seed, coordinates = drawn
     gradients = np.zeros((steps, len(coordinates)))
     for column, (pattern, sign, size) in enumerate(coordinates):
-        gradients[:, column] = sign * _size(size, epsilon, form) * PATTERNS[pattern](steps)
+        scale = sign * _size(size, epsilon, form)
+        gradients[:, column] = [scale * PATTERNS[pattern](step, steps) for step in range(steps)]
     if seed:
         gradients *= np.random.default_rng(seed).uniform(0.5, 1.5, gradients.shape)
     return representable(gradients, form)
@@ -165,7 +167,8 @@ def cases(
 
     def build(values: tuple[Any, ...]) -> Case:
         h, steps, scale, rates, transposed, (layout, sequence) = values
-        start = representable(scale * np.linspace(-1.0, 1.0, _count(layout)), form)
+        # Adding 0.0 turns the -0.0 of a zero start into 0.0.
+        start = representable(scale * np.linspace(-1.0, 1.0, _count(layout)) + 0.0, form)
         rows = gradient_sequence(sequence, steps, h.get("epsilon", 0.0), form)
         return Case(
             hyperparameters=h,

@@ -147,7 +147,7 @@ def _evaluation_point(
 
 
 def _traced_from_the_plain_path(subject: Subject) -> str | None:
-    if getattr(subject.rule, "compiled", False):
+    if subject.claim.compilation == "programs":
         return "compiled from the plain path, which is asked; each split would compile anew"
     return None
 

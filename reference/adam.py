@@ -49,9 +49,12 @@ def corrected_update(w: Any, moments: Any, h: Any, denominator: Any) -> Any:
 statement(
     "adam-update-epsilon-inside",
     title="Adam, epsilon inside the root",
-    formula=r"\phi_{t+1}\leftarrow\phi_t-\alpha\frac{\tilde{\mathbf m}_{t+1}}{\sqrt{\tilde{\mathbf v}_{t+1}+\epsilon}}",
+    formula=(
+        r"\phi_{t+1}\leftarrow\phi_t-\alpha"
+        r"\frac{\tilde{\mathbf m}_{t+1}}{\sqrt{\tilde{\mathbf v}_{t+1}+\epsilon}}"
+    ),
     sources=("prince:6.17", "trofimov:slide 'Adam (Adaptive Moment Estimation)'"),
-    erratum="P04: the text says 'as before', and before epsilon stands outside. Kept as a dialect.",
+    erratum="P04: the text says 'as before', and there epsilon stands outside. A dialect.",
 )
 
 

@@ -310,4 +310,3 @@ class Balls:
     def midpoints(self) -> npt.NDArray[np.float64]:
         """The midpoints as doubles (rounded), shape ``(n,)``."""
         return np.array([float(ball.mid()) for ball in self.balls], dtype=np.float64)
-

@@ -96,7 +96,9 @@ def check_hyperparameters(
     for name in values:
         if name not in domains:
             known = ", ".join(domains)
-            raise DomainError(f"{owner} has no hyper-parameter {name!r}; it has {known} ({source})")
+            raise DomainError(
+                f"{owner} has no hyper-parameter {name!r}; it has {known} ({source})"
+            )
     for name, domain in domains.items():
         if name not in values:
             raise DomainError(f"{owner} needs {name} in {domain} ({source})")

@@ -27,7 +27,11 @@ from optcheck.reference.registry import Dialect, Method, equation, method
         r"\Delta\mathbf{w}^{(\tau-1)}=-\eta\nabla E\big(\mathbf{w}^{(\tau-1)}"
         r"+\mu\Delta\mathbf{w}^{(\tau-2)}\big)+\mu\Delta\mathbf{w}^{(\tau-2)}"
     ),
-    sources=("bishop:7.34", "goodfellow:Alg 8.3", "trofimov:slide 'Nesterov Accelerated Gradient'"),
+    sources=(
+        "bishop:7.34",
+        "goodfellow:Alg 8.3",
+        "trofimov:slide 'Nesterov Accelerated Gradient'",
+    ),
     erratum="G05: the bracket and the minus sign are lost. G06: alpha v is added twice.",
 )
 def look_ahead_point(w: Any, velocity: Any, momentum: Any) -> Any:

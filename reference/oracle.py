@@ -103,7 +103,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Position:
-    """Where an update rule stands: updates done, and its vectors by name (``parameter`` is one)."""
+    """Where an update rule stands: updates done, and vectors by name (``parameter`` is one)."""
 
     step: int
     vectors: Mapping[str, Quantity]
@@ -169,7 +169,9 @@ class UpdateOracle:
             points.append(self.form.evaluation_point(vectors.pop("parameter"), vectors, h))
         return Quantity(*points)
 
-    def _h(self, arithmetic: Arithmetic, step: int, learning_rate: float | None) -> SimpleNamespace:
+    def _h(
+        self, arithmetic: Arithmetic, step: int, learning_rate: float | None
+    ) -> SimpleNamespace:
         values = dict(self.hyperparameters)
         if learning_rate is not None:
             values["learning_rate"] = learning_rate
@@ -216,9 +218,7 @@ def schedule_rates(
         schedule.closed_form(namespace(exact, hyperparameters, tau)).ball for tau in range(steps)
     ]
     rounded = _working_rates(schedule, dialect, hyperparameters, steps, working)
-    return Quantity(
-        Balls(values, exact), Balls([scalar.ball for scalar in rounded], working)
-    )
+    return Quantity(Balls(values, exact), Balls([scalar.ball for scalar in rounded], working))
 
 
 def _working_rates(

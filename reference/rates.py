@@ -5,8 +5,7 @@ Everything here is evaluated exactly (balls at 200 bits); nothing here steps a r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from flint import arb
 
@@ -63,7 +62,7 @@ statement(
 
 
 def contracted_modes(
-    start: Sequence[float], curvatures: Sequence[float], learning_rate: float, steps: int
+    start: Iterable[float], curvatures: Iterable[float], learning_rate: float, steps: int
 ) -> Balls:
     """``(1 - eta lambda_i)**T`` times each starting coordinate (``bishop:7.29``)."""
     with ball_arithmetic():
@@ -76,7 +75,7 @@ def contracted_modes(
 
 
 # How much of the gradient a dialect lets into its velocity, and which threshold it obeys.
-_GAIN: dict[str, Any] = {
+_GAIN: dict[str, Callable[[dict[str, float]], float]] = {
     "averaged": lambda h: 1.0 - h["momentum"],
     "look-ahead-averaged": lambda h: 1.0 - h["momentum"],
     "dampened": lambda h: 1.0 - h["dampening"],
@@ -87,7 +86,7 @@ def largest_stable_rate(
     method: str, dialect: str, hyperparameters: dict[str, float], curvature: float
 ) -> float:
     """The learning rate above which the rule diverges on ``curvature * w**2 / 2``."""
-    gain = _GAIN.get(dialect, lambda h: 1.0)(hyperparameters)
+    gain = _GAIN[dialect](hyperparameters) if dialect in _GAIN else 1.0
     if method == "gradient-descent":
         return 2.0 / curvature
     momentum = hyperparameters["momentum"]
@@ -96,7 +95,7 @@ def largest_stable_rate(
 
 
 def velocity_weight(dialect: str, step: int, h: dict[str, float], ratio: int) -> arb:
-    """The step number ``step`` (from 1) over ``-eta g_step``, for gradients ``g, r g, r^2 g, ...``.
+    """Step number ``step`` (from 1) over ``-eta g_step``, for gradients ``g, r g, r^2 g, ...``.
 
     ``ratio`` r is 1 on a slope and -1 in a ravine. Relative to the current gradient the past ones
     weigh ``(mu / r)**k``, a geometric series.
@@ -115,7 +114,11 @@ def velocity_weight(dialect: str, step: int, h: dict[str, float], ratio: int) ->
 
 
 def slope_displacement(
-    dialect: str, steps: int, hyperparameters: dict[str, float], gradient: Sequence[float], ratio: int
+    dialect: str,
+    steps: int,
+    hyperparameters: dict[str, float],
+    gradient: Iterable[float],
+    ratio: int,
 ) -> Balls:
     """Where a rule that starts at zero stands after ``steps`` such gradients."""
     with ball_arithmetic():
@@ -131,7 +134,7 @@ def slope_displacement(
 
 
 def corrected_constant_gradient(
-    decay: float, step: int, gradient: Sequence[float], power: int
+    decay: float, step: int, gradient: Iterable[float], power: int
 ) -> Balls:
     """``(1 - decay**t) g**power``: an exponential average from zero under a constant gradient."""
     with ball_arithmetic():
@@ -139,7 +142,7 @@ def corrected_constant_gradient(
         return Balls([weight * arb(value) ** power for value in gradient], Arithmetic.exact())
 
 
-def signed_steps(learning_rate: float, gradient: Sequence[float]) -> Balls:
+def signed_steps(learning_rate: float, gradient: Iterable[float]) -> Balls:
     """``-learning_rate * sign(g)``."""
     return Balls(
         [-arb(learning_rate) * arb(value).sgn() for value in gradient], Arithmetic.exact()
@@ -151,5 +154,3 @@ def _geometric(q: arb, terms: int) -> arb:
     if (1 - q).contains(0):
         return arb(terms)
     return (1 - q**terms) / (1 - q)
-
-

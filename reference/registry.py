@@ -122,7 +122,8 @@ class Dialect:
 
     ``update`` maps (parameter, gradient, state, h) to (parameter, state); ``h`` holds the
     hyper-parameters, ``step`` (the number of this update, from 1), ``first`` and ``interpolated``
-    (the averages that are computed by interpolation). The gradient is taken at ``evaluation_point``, which is the parameter itself unless a dialect looks ahead.
+    (the averages that are computed by interpolation). The gradient is taken at
+    ``evaluation_point``, which is the parameter itself unless a dialect looks ahead.
     """
 
     update: Update

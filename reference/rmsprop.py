@@ -30,7 +30,8 @@ statement(
     "rmsprop-update-epsilon-inside",
     title="RMSProp, epsilon inside the root, mean square from zero",
     formula=(
-        r"r\leftarrow\beta r+(1-\beta)g^2,\qquad w\leftarrow w-\frac{\alpha}{\sqrt{r+\varepsilon}}\,g"
+        r"r\leftarrow\beta r+(1-\beta)g^2,\qquad "
+        r"w\leftarrow w-\frac{\alpha}{\sqrt{r+\varepsilon}}\,g"
     ),
     sources=("trofimov:slide 'RMSProp (Root Mean Square Propagation)'",),
     erratum="T12: a dialect. T13: the slide starts the mean square at the first squared gradient.",

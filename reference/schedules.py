@@ -152,7 +152,10 @@ def _step_recursion(previous: Any, tau: int, h: Any) -> Any:
 statement(
     "sgd-with-learning-rate-schedule",
     title="Gradient descent with a scheduled rate; the first update uses the rate at 0",
-    formula=r"\mathbf{w}^{(\tau)}=\mathbf{w}^{(\tau-1)}-\eta^{(\tau-1)}\nabla E_n(\mathbf{w}^{(\tau-1)})",
+    formula=(
+        r"\mathbf{w}^{(\tau)}=\mathbf{w}^{(\tau-1)}"
+        r"-\eta^{(\tau-1)}\nabla E_n(\mathbf{w}^{(\tau-1)})"
+    ),
     sources=("bishop:7.35",),
 )
 

@@ -28,7 +28,9 @@ def _rules() -> list[Any]:
         for rule in rules:
             if DTYPE in rule.claim.dtypes:
                 found += [
-                    pytest.param(backend, rule, size, id=f"{backend.name}-{rule.claim.name}-{size}")
+                    pytest.param(
+                        backend, rule, size, id=f"{backend.name}-{rule.claim.name}-{size}"
+                    )
                     for size in SIZES
                 ]
     return found

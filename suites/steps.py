@@ -95,5 +95,5 @@ def _table(timings: pd.DataFrame) -> Table:
             f"{by_size.loc[size, 'median'] * 1e6:,.0f} ({by_size.loc[size, 'ratio']:.2f})"
             for size in sizes
         ]
-        table.add_row(f"{method}/{dialect}", backend, options, *cells)
+        table.add_row(f"{method}/{dialect}", str(backend), str(options), *cells)
     return table
