@@ -23,11 +23,8 @@ _MOMENTS = {
 }
 
 
-def _averages(subject: Subject) -> str | None:
-    dialect = subject.claim.dialect
-    if subject.record.id in ("adam", "rmsprop") or "averaged" in dialect:
-        return None
-    return f"{subject.record.id}/{dialect} keeps no exponential average"
+def _keeps_an_average(subject: Subject) -> bool:
+    return subject.record.id in ("adam", "rmsprop") or "averaged" in subject.claim.dialect
 
 
 @law(
@@ -40,7 +37,7 @@ def _averages(subject: Subject) -> str | None:
     oracle="exact",
     capability="update-rule",
     equations=("adam-bias-correction",),
-    applies=_averages,
+    about=_keeps_an_average,
     share=0.4,
 )
 def constant_gradient_moments(subject: Subject, data: st.DataObject) -> float:
@@ -74,12 +71,9 @@ def _shown(subject: Subject, snapshot: Snapshot) -> bool:
     return any(name in snapshot.vectors for name, _, _ in _MOMENTS[subject.record.id])
 
 
-def _is_corrected_adam(subject: Subject) -> str | None:
-    if subject.record.id != "adam":
-        return f"{subject.record.id} is not Adam"
-    if subject.claim.dialect == "uncorrected":
-        return "without bias correction the first step has another size"
-    return None
+def _is_corrected_adam(subject: Subject) -> bool:
+    # Without bias correction the first step has another size.
+    return subject.record.id == "adam" and subject.claim.dialect != "uncorrected"
 
 
 @law(
@@ -93,7 +87,7 @@ def _is_corrected_adam(subject: Subject) -> str | None:
     oracle="exact",
     capability="update-rule",
     equations=("adam-bias-correction",),
-    applies=_is_corrected_adam,
+    about=_is_corrected_adam,
     share=0.4,
 )
 def adam_first_step_size(subject: Subject, data: st.DataObject) -> float:

@@ -93,7 +93,8 @@ class Law:
 
     ``check`` draws a case, runs the implementation and raises :class:`Deviation`. It returns the
     largest ratio of deviation to allowance that it saw, or NaN where the case decided nothing.
-    ``applies`` returns why the law says nothing about a subject, or None.
+    ``about`` says whether a method in a dialect is the law's subject at all; ``excused`` returns
+    why an implementation of it is not asked, or None.
     """
 
     id: str
@@ -103,7 +104,8 @@ class Law:
     capability: Capability
     check: Check
     equations: tuple[str, ...] = ()
-    applies: Callable[[Subject], str | None] = lambda subject: None
+    about: Callable[[Subject], bool] = lambda subject: True
+    excused: Callable[[Subject], str | None] = lambda subject: None
     # A share of the profile's number of examples, for laws whose cases are long.
     share: float = 1.0
     # Laws about rates run on the plain path; the exact laws tie the other paths to it.

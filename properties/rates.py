@@ -24,10 +24,9 @@ STEPS = 200
 _FLOAT64 = ("float64",)
 
 
-def _is_gradient_descent(subject: Subject) -> str | None:
-    if subject.record.id == "gradient-descent":
-        return None
-    return f"a mode of {subject.record.id} has two characteristic roots, not one factor"
+def _is_gradient_descent(subject: Subject) -> bool:
+    # A mode of momentum has two characteristic roots and not one factor.
+    return bool(subject.record.id == "gradient-descent")
 
 
 @law(
@@ -41,7 +40,7 @@ def _is_gradient_descent(subject: Subject) -> str | None:
     oracle="rate",
     capability="update-rule",
     equations=("gd-quadratic-mode-contraction", "gd-quadratic-mode-after-t-steps"),
-    applies=_is_gradient_descent,
+    about=_is_gradient_descent,
     every_path=False,
     dtypes=_FLOAT64,
     share=0.4,
@@ -107,10 +106,8 @@ def _descend(
     return w, case
 
 
-def _has_threshold(subject: Subject) -> str | None:
-    if subject.record.family in ("gradient-descent", "momentum", "nesterov"):
-        return None
-    return f"theory gives {subject.record.id} no threshold of this form"
+def _has_threshold(subject: Subject) -> bool:
+    return subject.record.family in ("gradient-descent", "momentum", "nesterov")
 
 
 @law(
@@ -129,7 +126,7 @@ def _has_threshold(subject: Subject) -> str | None:
         "momentum-largest-stable-rate",
         "nesterov-largest-stable-rate",
     ),
-    applies=_has_threshold,
+    about=_has_threshold,
     every_path=False,
     dtypes=_FLOAT64,
     share=0.05,
@@ -173,10 +170,8 @@ def _is_settled(w: Floats) -> bool:
     return not 1e-8 < abs(w[0]) < 1e8
 
 
-def _has_velocity(subject: Subject) -> str | None:
-    if subject.record.family in ("momentum", "nesterov"):
-        return None
-    return f"{subject.record.id} has no velocity"
+def _has_velocity(subject: Subject) -> bool:
+    return subject.record.family in ("momentum", "nesterov")
 
 
 def _displacement(subject: Subject, data: st.DataObject, ratio: int) -> float:
@@ -209,7 +204,7 @@ def _displacement(subject: Subject, data: st.DataObject, ratio: int) -> float:
     oracle="rate",
     capability="update-rule",
     equations=("momentum-effective-rate-constant-gradient",),
-    applies=_has_velocity,
+    about=_has_velocity,
     every_path=False,
     share=0.4,
 )
@@ -227,7 +222,7 @@ def momentum_on_a_slope(subject: Subject, data: st.DataObject) -> float:
     oracle="rate",
     capability="update-rule",
     equations=("momentum-effective-rate-oscillating-gradient",),
-    applies=_has_velocity,
+    about=_has_velocity,
     every_path=False,
     share=0.4,
 )

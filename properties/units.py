@@ -108,7 +108,7 @@ def _of_backend(backend: Backend, device: str) -> Iterator[Unit]:
                 yield from _of_rule(backend, rule, capability, law, device, plain=plain)
         for method in records:
             if method not in claimed:
-                yield from (_missing(backend, law, records[method], device) for law in laws)
+                yield _missing(backend, laws[0], records[method], device)
 
 
 def _known(backend: Backend, claim: Claim, records: Mapping[str, Any]) -> str:
@@ -136,7 +136,9 @@ def _of_rule(
         if dtype not in law.dtypes:
             continue
         subject = Subject(backend, rule, capability, record, dtype, device)
-        reason = law.applies(subject)
+        if not law.about(subject):
+            continue
+        reason = law.excused(subject)
         yield Unit(
             law=law,
             backend=backend.name,

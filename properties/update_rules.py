@@ -161,7 +161,7 @@ def _traced_from_the_plain_path(subject: Subject) -> str | None:
     ),
     oracle="identity",
     capability="update-rule",
-    applies=_traced_from_the_plain_path,
+    excused=_traced_from_the_plain_path,
     share=0.4,
 )
 def permuting_and_splitting(subject: Subject, data: st.DataObject) -> float:
@@ -267,10 +267,12 @@ def _watched(subject: Subject, case: Case) -> Snapshot:
     return snapshot
 
 
-def _has_momentum(subject: Subject) -> str | None:
+def _has_momentum(subject: Subject) -> bool:
+    return "momentum" in subject.record.hyperparameters
+
+
+def _refuses_zero_momentum(subject: Subject) -> str | None:
     domains = subject.record.domains(subject.claim.dialect)
-    if "momentum" not in domains:
-        return f"{subject.record.id} has no momentum"
     typical = {name: domain.typical[0] for name, domain in domains.items()}
     return subject.claim.limits({**typical, "momentum": 0.0})
 
@@ -282,7 +284,8 @@ def _has_momentum(subject: Subject) -> str | None:
     oracle="exact",
     capability="update-rule",
     equations=("gradient-descent-update",),
-    applies=_has_momentum,
+    about=_has_momentum,
+    excused=_refuses_zero_momentum,
     share=0.4,
 )
 def zero_momentum(subject: Subject, data: st.DataObject) -> float:

@@ -43,6 +43,7 @@ MEANINGS = {
 ORACLES = {
     "exact": "Exact: the computed values against the equation, within a proven rounding bound",
     "rate": "Rate: measured behaviour against what theory promises",
+    "identity": "Identity: two ways to one result, compared with each other",
     "statistic": "Statistic: random quantities, with a stated probability of false alarm",
 }
 _OUTCOMES = {
