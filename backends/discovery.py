@@ -107,11 +107,12 @@ def _guarded(spec: str, load: Any) -> Any:
     except BackendError:
         raise
     except Exception as error:
-        reason = str(error).strip().splitlines()
-        first = reason[0] if reason else "no message"
-        raise BackendError(
-            f"backend {spec!r} does not load: {type(error).__name__}: {first}"
-        ) from error
+        raise BackendError(f"backend {spec!r} does not load: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def _checked(spec: str, found: Any, device: str) -> Backend:
@@ -121,11 +122,10 @@ def _checked(spec: str, found: Any, device: str) -> Backend:
         try:
             found = make(device)
         except LookupError as error:
-            raise UnavailableError(f"{spec}: {error.args[0]}") from error
+            reason = error.args[0] if error.args else _one_line(error)
+            raise UnavailableError(f"{spec}: {reason}") from error
         except Exception as error:
-            raise BackendError(
-                f"backend {spec!r} cannot be made: {type(error).__name__}: {error}"
-            ) from error
+            raise BackendError(f"backend {spec!r} cannot be made: {_one_line(error)}") from error
     elif device != "cpu":
         raise UnavailableError(f"backend {spec!r} runs on the CPU alone; use --device cpu")
     if not isinstance(found, Backend):

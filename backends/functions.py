@@ -17,6 +17,7 @@ returns None. ``state`` is a dictionary that belongs to that parameter and is em
 
 from __future__ import annotations
 
+import functools
 import inspect
 import pickle
 from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +82,7 @@ class FunctionRun:
             name: [np.asarray(state[name]) for state in self.states]
             for name in sorted(names)
             if all(
-                name in state and np.shape(state[name]) == np.shape(value)
+                _is_like(state.get(name), value)
                 for state, value in zip(self.states, self.values, strict=True)
             )
         }
@@ -95,6 +96,12 @@ class FunctionRun:
 
     def save(self) -> bytes:
         return pickle.dumps(self.states)
+
+
+def _is_like(state: Any, value: Array) -> bool:
+    """Whether a state is an array of floats with one element for each of the parameter's."""
+    array = isinstance(state, (np.ndarray, np.floating))
+    return array and state.shape == np.shape(value) and np.issubdtype(state.dtype, np.floating)
 
 
 class FunctionUpdateRule:
@@ -137,13 +144,14 @@ class FunctionUpdateRule:
 
     def script(self, case: Case, quantity: str) -> str:
         collect = "parameters" if quantity == "parameter" else f"[s[{quantity!r}] for s in states]"
+        write = functools.partial(literals, dtype=case.dtype, transposed=case.transposed)
         rates = case.learning_rates
         change = f"\n    hyperparameters['learning_rate'] = {list(rates)!r}[t]" if rates else ""
         return f"""{_import(self.function)}
 
-parameters = {literals(case.parameters, case.dtype)}
+parameters = {write(case.parameters)}
 gradients = [
-{"".join(f"    {literals(each, case.dtype)},{chr(10)}" for each in case.gradients)}]
+{"".join(f"    {write(each)},{chr(10)}" for each in case.gradients)}]
 hyperparameters = {dict(case.hyperparameters)!r}
 states = [{{}} for _ in parameters]
 for t, step_gradients in enumerate(gradients):{change}
@@ -278,6 +286,10 @@ def _import(function: Callable[..., Any]) -> str:
     """Lines that bind the function under test to ``rule``, from its module or its file."""
     module = inspect.getmodule(function)
     name = function.__qualname__
+    if "<" in name:
+        return (
+            f"raise SystemExit('{function.__name__} is a local function: bind it to `rule` here')"
+        )
     if module is not None and not module.__name__.startswith((FILE_MODULE_PREFIX, "__main__")):
         return f"import numpy as np\nfrom {module.__name__} import {name} as rule"
     path = inspect.getsourcefile(function)

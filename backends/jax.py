@@ -139,8 +139,8 @@ class OptaxRun:
         return self._parameters
 
     def state(self) -> Mapping[str, Sequence[jax.Array]]:
-        found = {ours: optax.tree.get(self._state, theirs) for theirs, ours in STATE.items()}
-        return {name: arrays for name, arrays in found.items() if arrays is not None}
+        found = ((ours, optax.tree.get(self._state, theirs)) for theirs, ours in STATE.items())
+        return {name: arrays for name, arrays in found if arrays is not None}
 
     def save(self) -> Any:
         return jax.tree.map(np.asarray, self._state)

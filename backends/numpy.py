@@ -6,6 +6,7 @@ two independent readings of one equation check each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -261,6 +262,11 @@ def exponential_schedule(
     tau: int, *, initial_rate: float, decay_factor: float, decay_steps: float
 ) -> float:
     return float(initial_rate * decay_factor ** (tau / decay_steps))
+
+
+@_rules.schedule("exponential-rate-schedule")
+def exponential_rate_schedule(tau: int, *, initial_rate: float, decay_rate: float) -> float:
+    return initial_rate * math.exp(-decay_rate * tau)
 
 
 @_rules.schedule("inverse-time-schedule")

@@ -20,9 +20,10 @@ def literal(values: Floats) -> str:
     return "[" + ", ".join(literal(np.asarray(row)) for row in values) + "]"
 
 
-def literals(arrays: Sequence[Floats], dtype: str) -> str:
-    """A list of ``np.array`` expressions."""
-    return "[" + ", ".join(f"np.array({literal(each)}, {dtype!r})" for each in arrays) + "]"
+def literals(arrays: Sequence[Floats], dtype: str, *, transposed: bool = False) -> str:
+    """A list of ``np.array`` expressions; ``transposed`` stores matrices by columns."""
+    order = ", order='F'" if transposed else ""
+    return "[" + ", ".join(f"np.array({literal(a)}, {dtype!r}{order})" for a in arrays) + "]"
 
 
 def _number(value: float) -> str:

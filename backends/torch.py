@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +24,8 @@ from optcheck.backends.interface import (
 from optcheck.backends.scripts import literal
 
 Arguments = dict[str, Any]
+
+_FLOAT64 = ("float64",)  # torch's schedulers compute in Python floats
 
 DTYPES = ("float32", "float64", "bfloat16")
 SINGLE: dict[str, Option] = {"foreach": False}
@@ -182,11 +186,12 @@ class TorchRule:
             "if key in optimizer.state[p]]"
         )
         rates = None if case.learning_rates is None else list(case.learning_rates)
+        write = functools.partial(_tensors, dtype=case.dtype, transposed=case.transposed)
         return f"""import torch
 
-parameters = {_tensors(case.parameters, case.dtype)}
+parameters = {write(case.parameters)}
 gradients = [
-{"".join(f"    {_tensors(each, case.dtype)},{chr(10)}" for each in case.gradients)}]
+{"".join(f"    {write(each)},{chr(10)}" for each in case.gradients)}]
 learning_rates = {rates}
 optimizer = torch.optim.{self.optimizer}([p.requires_grad_() for p in parameters], {keywords})
 for t, step_gradients in enumerate(gradients):
@@ -199,8 +204,11 @@ computed = [x for tensor in {collect} for x in tensor.detach().double().flatten(
 """
 
 
-def _tensors(arrays: Sequence[Floats], dtype: str) -> str:
-    tensors = (f"torch.tensor({literal(each)}, dtype=torch.{dtype})" for each in arrays)
+def _tensors(arrays: Sequence[Floats], dtype: str, *, transposed: bool = False) -> str:
+    tensors = []
+    for array in arrays:
+        storage = ".T.contiguous().T" if transposed and array.ndim > 1 else ""
+        tensors.append(f"torch.tensor({literal(array)}, dtype=torch.{dtype}){storage}")
     return "[" + ", ".join(tensors) + "]"
 
 
@@ -211,6 +219,10 @@ def _linear(h: Hyperparameters) -> Arguments:
 
 def _exponential(h: Hyperparameters) -> Arguments:
     return {"gamma": h["decay_factor"] ** (1 / h["decay_steps"])}
+
+
+def _exponential_rate(h: Hyperparameters) -> Arguments:
+    return {"gamma": math.exp(-h["decay_rate"])}
 
 
 def _step(h: Hyperparameters) -> Arguments:
@@ -262,19 +274,24 @@ SCHEDULES = (
             "linear-schedule",
             "recursive",
             {"scheduler": "LinearLR"},
-            ("float64",),
+            _FLOAT64,
             limits=_falling,
         ),
         "LinearLR",
         _linear,
     ),
     TorchSchedule(
-        Claim("exponential-schedule", "recursive", {"scheduler": "ExponentialLR"}, ("float64",)),
+        Claim("exponential-schedule", "recursive", {"scheduler": "ExponentialLR"}, _FLOAT64),
         "ExponentialLR",
         _exponential,
     ),
     TorchSchedule(
-        Claim("step-schedule", "recursive", {"scheduler": "StepLR"}, ("float64",)), "StepLR", _step
+        Claim("exponential-rate-schedule", "recursive", {"scheduler": "ExponentialLR"}, _FLOAT64),
+        "ExponentialLR",
+        _exponential_rate,
+    ),
+    TorchSchedule(
+        Claim("step-schedule", "recursive", {"scheduler": "StepLR"}, _FLOAT64), "StepLR", _step
     ),
 )
 

@@ -272,7 +272,7 @@ def _arguments(plan: Plan, done: set[str], directory: Path) -> list[str]:
     return [
         *("--pyargs", "optcheck.properties", "-c", str(folder / "pytest.ini")),
         *("--import-mode=importlib", "--noconftest", "-p", "no:cacheprovider", "-q"),
-        *("-n", str(request.jobs), "--dist", "loadgroup", f"--timeout={limit}"),
+        *("-n", str(request.jobs), "--dist", "worksteal", f"--timeout={limit}"),
         *("--timeout-method=thread", "-W", "ignore"),
         *(f"--backend={spec}" for spec in plan.loaded),
         f"--optcheck-profile={request.profile}",

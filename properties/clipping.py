@@ -47,11 +47,13 @@ class _Input:
         backend, dtype = self.subject.backend, self.subject.dtype
         native = [backend.asarray(gradient, dtype) for gradient in self.gradients]
         with under_test(self.subject, self.describe()):
-            arrays = [backend.to_numpy(a) for a in self.subject.rule.clip(native, self.h)]
-        shapes = [array.shape for array in arrays]
-        if shapes != [gradient.shape for gradient in self.gradients]:
+            answer = list(self.subject.rule.clip(native, self.h))
+            arrays = [backend.to_numpy(array) for array in answer]
+            dtypes = [backend.dtype(array) for array in answer]
+        forms = [(array.shape, name) for array, name in zip(arrays, dtypes, strict=True)]
+        if forms != [(gradient.shape, dtype) for gradient in self.gradients]:
             raise Deviation(
-                f"{self.subject.name} returns gradients of shapes {shapes}",
+                f"{self.subject.name} returns gradients of shapes and dtypes {forms}",
                 counterexample=self.describe(),
             )
         return flat(arrays)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from types import FrameType
 from typing import Any
 
@@ -22,21 +22,21 @@ from optcheck.properties.units import Unit
 
 @dataclass(frozen=True)
 class Profile:
-    """How much to spend: examples a law (fewer where each example compiles), seconds a unit."""
+    """How much to spend: examples a law (fewer where each compiles), attempts to shrink, time."""
 
     name: str
     examples: int
     compiled_examples: int
     seconds: int
-    shrink_seconds: float
+    shrink_attempts: int
 
 
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", 5, 1, 60, 3.0),
-        Profile("default", 20, 2, 120, 8.0),
-        Profile("thorough", 250, 25, 1800, 60.0),
+        Profile("quick", 5, 1, 60, 100),
+        Profile("default", 20, 2, 120, 300),
+        Profile("thorough", 250, 25, 1800, 3000),
     )
 }
 
@@ -70,14 +70,15 @@ class _TimeUp(BaseException):
 class _Search:
     """What the search has seen."""
 
-    shrink_seconds: float
+    shrink_attempts: int
     examples: int = 0
     worst: float = 0.0
     failure: Exception | None = None
-    failed_at: float = field(default=math.inf)
+    attempts: int = 0
 
     def decided(self, ratio: float) -> None:
         """Count an example that decided something, and lead the search to worse ones."""
+        self._count()
         if math.isnan(ratio):
             return
         self.examples += 1
@@ -89,9 +90,14 @@ class _Search:
         """Keep the failure: Hypothesis only tries simpler ones after the first."""
         self.examples += 1
         self.failure = failure
-        self.failed_at = min(self.failed_at, time.monotonic())
-        if time.monotonic() - self.failed_at > self.shrink_seconds:
-            raise _EnoughShrinking
+        self._count()
+
+    def _count(self) -> None:
+        """Stop after so many attempts to simplify, and not by the clock: that is repeatable."""
+        if self.failure is not None:
+            self.attempts += 1
+            if self.attempts > self.shrink_attempts:
+                raise _EnoughShrinking
 
 
 def execute(unit: Unit, profile: Profile, seed: int) -> Outcome:
@@ -101,7 +107,7 @@ def execute(unit: Unit, profile: Profile, seed: int) -> Outcome:
     """
     if unit.subject is None:
         return Outcome("unsupported", message=unit.unsupported or "")
-    search = _Search(profile.shrink_seconds)
+    search = _Search(profile.shrink_attempts)
     started = time.monotonic()
     try:
         with _alarm(profile.seconds):

@@ -7,7 +7,7 @@ only in a run that names ``optcheck.properties``.
 from __future__ import annotations
 
 import json
-from collections import Counter
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -66,24 +66,40 @@ def _add_options(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each unit."""
     if metafunc.function.__module__.endswith("test_laws") and "unit" in metafunc.fixturenames:
+        config = metafunc.config
         found = _units(
-            tuple(metafunc.config.getoption("--backend") or ["numpy"]),
-            metafunc.config.getoption("--optcheck-device"),
-            metafunc.config.getoption("--optcheck-select"),
-            metafunc.config.getoption("--optcheck-skip"),
+            tuple(config.getoption("--backend") or ["numpy"]),
+            config.getoption("--optcheck-device"),
+            config.getoption("--optcheck-select"),
+            config.getoption("--optcheck-skip"),
         )
-        metafunc.parametrize(
-            "unit",
-            [pytest.param(unit, marks=pytest.mark.xdist_group(_group(unit))) for unit in found],
-            ids=[unit.key for unit in found],
-        )
+        workers = getattr(config, "workerinput", {}).get("workercount", 1)
+        ordered = _in_shares(found, workers)
+        metafunc.parametrize("unit", ordered, ids=[unit.key for unit in ordered])
 
 
-def _group(unit: Any) -> str:
-    """What should share a worker (under ``--dist loadgroup``): what compiles the same things."""
-    compilation = "none" if unit.subject is None else unit.subject.claim.compilation
-    group = unit.key if compilation == "none" else f"{unit.backend}/{unit.dtype}/{compilation}"
-    return str(group)
+def _in_shares(found: list[Any], workers: int) -> list[Any]:
+    """The units in the order in which ``--dist worksteal`` cuts them into equal shares.
+
+    What compiles the same things comes together, so that one worker compiles them and not all;
+    what compiles nothing fills the shares.
+    """
+    groups: dict[str, list[Any]] = {}
+    rest = []
+    for unit in found:
+        compilation = "none" if unit.subject is None else unit.subject.claim.compilation
+        if compilation == "none":
+            rest.append(unit)
+        else:
+            groups.setdefault(f"{unit.backend}/{unit.dtype}/{compilation}", []).append(unit)
+    shares: list[list[Any]] = [[] for _ in range(workers)]
+    for group in sorted(groups.values(), key=len, reverse=True):
+        min(shares, key=len).extend(group)
+    for share in shares:
+        room = max(math.ceil(len(found) / workers) - len(share), 0)
+        share.extend(rest[:room])
+        rest = rest[room:]
+    return [unit for share in shares for unit in share] + rest
 
 
 @cache
@@ -96,10 +112,7 @@ def _units(specs: tuple[str, ...], device: str, select: str, skip: str | None) -
     except (BackendError, ClaimError) as error:
         raise pytest.UsageError(str(error)) from error
     done = set(json.loads(Path(skip).read_text(encoding="utf-8"))) if skip else set()
-    chosen = [unit for unit in found if unit.matches(select) and unit.key not in done]
-    # Large groups first, so that the small ones fill the workers evenly at the end.
-    sizes = Counter(_group(unit) for unit in chosen)
-    return sorted(chosen, key=lambda unit: -sizes[_group(unit)])
+    return [unit for unit in found if unit.matches(select) and unit.key not in done]
 
 
 @pytest.fixture(scope="session")

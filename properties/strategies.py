@@ -85,7 +85,13 @@ _SIZES = (
     st.just(1.0)
     | st.sampled_from(["epsilon", "root of epsilon", "epsilon squared", 1e-4, 1e3, 1e-8])
     | st.floats(-15.0, 15.0).map(lambda e: 10.0**e)
-    | st.sampled_from([0.0, -0.0, "smallest normal", "subnormal", "nearly overflowing square"])
+    | st.sampled_from(
+        [
+            0.0,
+            -0.0,
+            *("smallest normal", "large subnormal", "subnormal", "nearly overflowing square"),
+        ]
+    )
 )
 
 
@@ -97,6 +103,7 @@ def _size(drawn: float | str, epsilon: float, form: Format) -> float:
         "root of epsilon": math.sqrt(epsilon),
         "epsilon squared": epsilon**2,
         "smallest normal": form.smallest_normal,
+        "large subnormal": 0.75 * form.smallest_normal,
         "subnormal": 3 * form.smallest_subnormal,
         "nearly overflowing square": math.sqrt(form.largest) / 64,
     }
@@ -193,7 +200,7 @@ def _learning_rates(kind: str, rate: float, steps: int) -> tuple[float, ...] | N
     factors = {
         "falls once": [1.0 if step < steps / 2 else 0.125 for step in range(steps)],
         "halves": [0.5**step for step in range(steps)],
-        "warms up": [min(1.0, 0.25 * (step + 1)) for step in range(steps)],
+        "warms up": [min(1.0, 0.25 * 2.0**step) for step in range(steps)],
     }
     return tuple(base * factor for factor in factors[kind])
 

@@ -79,19 +79,18 @@ class Tracer:
         """Parameters and exposed state; shapes and dtypes must be those of the parameters."""
         with under_test(self.subject, describe(self.case)):
             parameters = list(self.run.parameters())
-            state = dict(self.run.state())
-        self._check("parameter", parameters)
-        vectors = {"parameter": self._flat(parameters)}
-        for name, arrays in state.items():
-            vectors[name] = self._flat(arrays)
+            self._check("parameter", parameters)
+            vectors = {"parameter": self._flat(parameters)}
+            for name, arrays in self.run.state().items():
+                vectors[name] = self._flat(arrays)
         return Snapshot(vectors)
 
     def evaluation_point(self) -> Floats:
         """Where the next gradient is to be taken, flat."""
         with under_test(self.subject, describe(self.case)):
             point = list(self.run.evaluation_point())
-        self._check("evaluation point", point)
-        return self._flat(point)
+            self._check("evaluation point", point)
+            return self._flat(point)
 
     def _flat(self, arrays: Sequence[Any]) -> Floats:
         to_numpy = self.subject.backend.to_numpy

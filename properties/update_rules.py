@@ -232,8 +232,9 @@ def resume(subject: Subject, data: st.DataObject) -> float:
     id="contract",
     title="The adapter keeps its contract",
     statement=(
-        "Shapes and dtypes of the parameters are kept, gradients come back unchanged, two equal "
-        "runs give bit for bit equal results, and the implementation does not ask the reference."
+        "Shapes and dtypes of the parameters are kept, gradients come back unchanged and are not "
+        "kept by reference, two equal runs give bit for bit equal results, and the implementation "
+        "does not ask the reference."
     ),
     oracle="identity",
     capability="update-rule",
@@ -244,15 +245,19 @@ def contract(subject: Subject, data: st.DataObject) -> float:
     first, second = run_case(subject, case)[-1], _watched(subject, case)
     if not np.array_equal(first.parameter, second.parameter, equal_nan=True):
         raise Deviation(
-            f"{subject.name}: two runs on one input end at {first.parameter.tolist()} and "
-            f"{second.parameter.tolist()}",
+            f"{subject.name}: two runs on one input end at {first.parameter.tolist()} and, with "
+            f"the gradients overwritten after each step, at {second.parameter.tolist()}",
             counterexample=describe(case),
         )
     return 0.0
 
 
 def _watched(subject: Subject, case: Case) -> Snapshot:
-    """The last snapshot of a run whose gradients must come back as they were given."""
+    """The last snapshot of a run whose gradients must come back as they were given.
+
+    After each step they are overwritten, as training loops do that reuse their buffers: a rule
+    that kept a reference instead of a copy ends elsewhere.
+    """
     tracer = Tracer(subject, case)
     for gradients in case.gradients:
         snapshot = tracer.step(gradients)
@@ -264,7 +269,15 @@ def _watched(subject: Subject, case: Case) -> Snapshot:
                     f"from {given.tolist()} to {after.tolist()}",
                     counterexample=describe(case),
                 )
+            _overwrite(array)
     return snapshot
+
+
+def _overwrite(array: Any) -> None:
+    try:
+        array[...] = 7.0
+    except TypeError:
+        return  # immutable: nobody can change it behind the rule's back
 
 
 def _has_momentum(subject: Subject) -> bool:

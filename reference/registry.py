@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
@@ -43,8 +42,8 @@ class Equation:
 
 EQUATIONS: dict[str, Equation] = {}
 
-# Equations that an implementation under test has called; None while nothing is under test.
-_calls: ContextVar[list[str] | None] = ContextVar("optcheck_reference_calls", default=None)
+# Who watches for calls; not a context variable, so that a call from another thread is seen too.
+_watchers: list[list[str]] = []
 
 
 @contextmanager
@@ -55,11 +54,11 @@ def watch_calls() -> Iterator[list[str]]:
     construction, so the harness runs implementations inside this block.
     """
     calls: list[str] = []
-    token = _calls.set(calls)
+    _watchers.append(calls)
     try:
         yield calls
     finally:
-        _calls.reset(token)
+        _watchers[:] = [each for each in _watchers if each is not calls]
 
 
 def statement(
@@ -98,8 +97,7 @@ def equation(
     def register(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def watched(*args: P.args, **kwargs: P.kwargs) -> R:
-            calls = _calls.get()
-            if calls is not None:
+            for calls in _watchers:
                 calls.append(identifier)
             return function(*args, **kwargs)
 

@@ -145,6 +145,10 @@ def _exponential_recursion(previous: Any, tau: int, h: Any) -> Any:
     return previous * h.decay_factor ** (1 / h.decay_steps)
 
 
+def _exponential_rate_recursion(previous: Any, tau: int, h: Any) -> Any:
+    return previous * exp(-h.decay_rate)
+
+
 def _step_recursion(previous: Any, tau: int, h: Any) -> Any:
     return previous if tau % int(h.given["decay_steps"]) else previous * h.decay_factor
 
@@ -206,6 +210,20 @@ EXPONENTIAL = _schedule(
         equations=("exponential-learning-rate-schedule-base",),
         closed_form=exponential,
         recursion=_exponential_recursion,
+    )
+)
+EXPONENTIAL_RATE = _schedule(
+    Schedule(
+        id="exponential-rate-schedule",
+        title="Exponential schedule given by its rate",
+        source="trofimov:slide 'Annealing the Learning Rate'",
+        hyperparameters={
+            "initial_rate": _RATE,
+            "decay_rate": non_negative(0.1, 1.0, 0.01, 0.0),
+        },
+        equations=("exponential-learning-rate-schedule-rate",),
+        closed_form=exponential_rate,
+        recursion=_exponential_rate_recursion,
     )
 )
 INVERSE_TIME = _schedule(

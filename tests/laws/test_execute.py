@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ast
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +16,9 @@ from optcheck.backends import FunctionBackend, load_backend
 from optcheck.properties import PROFILES, Outcome, Profile, Unit, execute, units
 from optcheck.reference import CLIPPINGS, EQUATIONS, METHODS
 
-SMALL = Profile("small", 6, 1, 30, 1.0)
-BRIEF = Profile("brief", 6, 1, 1, 1.0)
-SHRINKING = Profile("shrinking", 20, 1, 60, 8.0)
+SMALL = Profile("small", 6, 1, 30, 100)
+BRIEF = Profile("brief", 6, 1, 1, 100)
+SHRINKING = Profile("shrinking", 20, 1, 60, 300)
 
 Rule = Callable[..., Any]
 
@@ -64,7 +61,7 @@ def ascent(w: Any, g: Any, state: Any, *, learning_rate: float) -> Any:
 @pytest.mark.parametrize("rule", [right, ascent])
 @pytest.mark.parametrize("law", ["exact-step", "exact-sequence", "resume", "contract"])
 def test_equal_units_and_seeds_give_equal_outcomes(rule: Rule, law: str) -> None:
-    profile = Profile("unhurried", 6, 1, 60, 60.0)
+    profile = Profile("unhurried", 6, 1, 60, 3000)
     assert plain(ask(rule, law, profile)) == plain(ask(rule, law, profile))
 
 
@@ -195,9 +192,6 @@ def _in_a_thread(w: Any, g: Any, state: Any, *, learning_rate: float) -> Any:
     return answers[0]
 
 
-THREAD = pytest.mark.xfail(reason="the watch is a context variable, which a new thread lacks")
-
-
 @pytest.mark.parametrize(
     "rule",
     [
@@ -205,7 +199,7 @@ THREAD = pytest.mark.xfail(reason="the watch is a context variable, which a new 
         _by_equation,
         _by_other_method,
         _swallowing,
-        pytest.param(_in_a_thread, marks=THREAD),
+        _in_a_thread,
     ],
 )
 @pytest.mark.parametrize("law", ["exact-step", "contract"])
@@ -274,10 +268,9 @@ def test_a_simple_slip_shrinks_to_one_coordinate(seed: int) -> None:
     assert outcome.verdict == "fail"
     case = outcome.counterexample
     assert case is not None
-    assert case["gradients"] == [[[1.0]]]
-    assert case["parameters"] == [[0.0]]
+    assert [np.ravel(each).tolist() for each in case["gradients"]] == [[1.0]]
+    assert [np.ravel(each).tolist() for each in case["parameters"]] == [[0.0]]
     assert case["learning_rates"] is None
-    assert outcome.seconds < SHRINKING.shrink_seconds + 10.0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -288,90 +281,29 @@ def test_a_slip_of_the_second_step_shrinks_to_two_steps(seed: int) -> None:
     assert case is not None
     assert len(case["gradients"]) <= 2
     assert [np.size(array) for array in case["parameters"]] == [1]
-    assert outcome.seconds < SHRINKING.shrink_seconds + 10.0
 
 
-def test_shrinking_stops_when_its_time_is_over() -> None:
-    def slow(w: Any, g: Any, state: Any, *, learning_rate: float) -> Any:
-        time.sleep(0.05)
-        return w + learning_rate * g
+def test_shrinking_stops_after_so_many_attempts() -> None:
+    calls = []
 
-    outcome = ask(slow, profile=Profile("impatient", 20, 1, 60, 0.2))
+    def counted(w: Any, g: Any, state: Any, *, learning_rate: float) -> Any:
+        calls.append(w.size)
+        return w + learning_rate * g if w.size == 3 else w - learning_rate * g
+
+    outcome = ask(counted, profile=Profile("impatient", 20, 1, 60, 5))
     assert outcome.verdict == "fail"
-    assert outcome.seconds < 5.0
+    # Four parameters a case: the cases before the first failure, it, and five attempts.
+    assert len(calls) <= 4 * (20 + 1 + 5)
 
 
-PLUGIN = """\
-import numpy as np
-from optcheck.backends import FunctionBackend
+def test_the_script_of_a_local_function_says_what_to_do() -> None:
+    def local(w: Any, g: Any, state: Any, *, learning_rate: float) -> Any:
+        return ascent(w, g, state, learning_rate=learning_rate)
 
-backend = FunctionBackend("mine")
-
-
-@backend.update_rule("momentum", dialect="learning-rate-outside")
-def rule(w, g, state, *, learning_rate, momentum):
-    state["velocity"] = momentum * state.get("velocity", np.zeros_like(g)) {sign} g
-    return w - learning_rate * state["velocity"]
-
-
-@backend.schedule("inverse-time-schedule")
-def schedule(tau, *, initial_rate, decay_rate):
-    return initial_rate / (1.0 {sign} decay_rate * tau)
-
-
-@backend.clipping("clip-by-norm", dialect="exact")
-def clip(gradients, *, threshold):
-    norm = np.sqrt(sum(np.sum(np.square(g, dtype=np.float64)) for g in gradients))
-    return [g * float(min(1.0, threshold / norm)) if norm else 1.0 * g for g in gradients]
-"""
-
-CASES = [
-    ("exact-step", "float32"),
-    ("exact-sequence", "float32"),
-    ("exact-sequence", "float64"),
-    ("momentum-rate-on-a-slope", "float64"),
-    ("schedule-values", "float64"),
-    ("clip-values", "float32"),
-]
-
-
-def alone(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script as its reader would: from a file, in another folder."""
-    path = folder / "reproduce.py"
-    path.write_text(script)
-    checkout = Path(__file__).resolve().parents[2]
-    return subprocess.run(
-        [sys.executable, str(path)],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-@pytest.mark.parametrize(("law", "dtype"), CASES)
-def test_the_script_of_a_failure_runs_alone(law: str, dtype: str, tmp_path: Path) -> None:
-    source = tmp_path / f"mine_{law.replace('-', '_')}_{dtype}.py"
-    source.write_text(PLUGIN.format(sign="-"))
-    if law == "clip-values":
-        source.write_text(source.read_text().replace("min(", "max("))
-    unit = unit_of(load_backend(f"{source}:backend"), law, dtype)
-    outcome = execute(unit, SMALL, seed=0)
-    assert outcome.verdict == "fail", outcome.message
-    assert outcome.reproduce is not None
-    ast.parse(outcome.reproduce)
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-
-    wrong = alone(outcome.reproduce, elsewhere)
-    assert "DEVIATES" in wrong.stdout, wrong.stderr
-    assert wrong.returncode == 1
-
-    source.write_text(PLUGIN.format(sign="+"))
-    corrected = alone(outcome.reproduce, elsewhere)
-    assert corrected.returncode == 0, corrected.stdout + corrected.stderr
-    assert "DEVIATES" not in corrected.stdout
+    outcome = ask(local)
+    assert outcome.verdict == "fail"
+    ast.parse(outcome.reproduce or "")
+    assert "local is a local function" in (outcome.reproduce or "")
 
 
 def test_profiles_grow() -> None:

@@ -14,7 +14,7 @@ from optcheck.properties import LAWS, PROFILES, Outcome, Profile, Unit, execute,
 from optcheck.reference import CLIPPINGS, METHODS, SCHEDULES
 
 # As many examples as users spend by default, and no time spent on simplifying the failures.
-PROFILE = Profile("rejection", PROFILES["default"].examples, 1, 60, 0.0)
+PROFILE = Profile("rejection", PROFILES["default"].examples, 1, 60, 0)
 
 
 def asked(wrong: Wrong) -> list[Unit]:
@@ -23,15 +23,18 @@ def asked(wrong: Wrong) -> list[Unit]:
     return sorted(found, key=lambda unit: unit.dtype)
 
 
-def outcomes(wrong: Wrong, law: str) -> list[Outcome]:
-    """What the law says of the rule in each dtype, up to the first rejection."""
-    collected = []
-    for unit in asked(wrong):
-        if unit.law.id == law:
-            collected.append(execute(unit, PROFILE, seed=0))
-            if collected[-1].verdict in ("fail", "error"):
-                break
-    return collected
+def verdict(wrong: Wrong, law: str) -> Outcome:
+    """The first rejection of the rule by the law, in any dtype, or its last outcome."""
+    # Nearly all are rejected with the first seed; which ones, a release of Hypothesis may change.
+    for seed in range(6):
+        for unit in asked(wrong):
+            if unit.law.id == law:
+                outcome = execute(unit, PROFILE, seed)
+                if outcome.verdict in ("fail", "error"):
+                    return outcome
+        if wrong.slip.unseen:
+            break
+    return outcome
 
 
 def expectation(wrong: Wrong) -> object:
@@ -44,7 +47,7 @@ def expectation(wrong: Wrong) -> object:
 def test_wrong_rule_is_rejected(wrong: Wrong) -> None:
     allowed = ("fail", "error") if wrong.slip.raises else ("fail",)
     for law in wrong.slip.laws:
-        last = outcomes(wrong, law)[-1]
+        last = verdict(wrong, law)
         assert last.verdict in allowed, f"{law} lets through: {wrong.slip.what}"
         assert "\n" not in last.message
         if last.verdict == "fail":
@@ -94,7 +97,7 @@ def test_every_dialect_has_wrong_variants_of_its_own(method: str, dialect: str) 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f"{f.method}-{f.dialect}")
 def test_the_same_code_without_a_slip_passes(family: Family) -> None:
     for unit in asked(family.control()):
-        # The lower precision has the tighter range; what a law asks of float64 alone, it asks here.
+        # One dtype is enough: the shipped rules are asked in both below.
         if unit.dtype == "float32" or "float32" not in unit.law.dtypes or "schedule" in unit.key:
             outcome = execute(unit, PROFILE, seed=0)
             assert outcome.verdict == "pass", f"{unit.key}: {outcome.message}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from wrong_variants import SEQUENCE, STEP, Family, Rule, Slip, fixed, general_slips
+from wrong_variants import SEQUENCE, STEP, Family, Rule, Slip, fixed, flushes, general_slips, lazy
 
 FIRST = (*STEP, "adam-first-step-size")
 MOMENTS = (*STEP, "constant-gradient-moments")
@@ -88,10 +88,11 @@ def _slip(
     laws: tuple[str, ...],
     bug: str = "",
     says: str = "",
+    unseen: str = "",
     **parts: Any,
 ) -> Slip:
     rule = replace(form, **parts).rule()
-    return Slip(name, what, laws, fixed(rule), says=says, bug=bug)
+    return Slip(name, what, laws, fixed(rule), says=says, bug=bug, unseen=unseen)
 
 
 def _common(form: Form, dialect: str) -> list[Slip]:
@@ -104,6 +105,8 @@ def _common(form: Form, dialect: str) -> list[Slip]:
     ]
     return [
         *elsewhere,
+        Slip("lazy", "ignores zero gradients", SEQUENCE, fixed(lazy(form.rule()))),
+        Slip("flushes", "subnormals are zero to it", STEP, fixed(flushes(form.rule()))),
         _slip(form, "no-epsilon", "epsilon is ignored", STEP, epsilon=lambda e: 0.0),
         _slip(form, "epsilon-squared", "epsilon is squared", STEP, epsilon=lambda e: e * e),
         _slip(form, "own-epsilon", "1e-8 for every epsilon", STEP, epsilon=lambda e: 1e-8),
@@ -219,6 +222,14 @@ def _corrections(form: Form) -> list[Slip]:
         return 1.0
 
     return [
+        _slip(
+            form,
+            "saturates",
+            "the count stops at 256, as in bfloat16",
+            SEQUENCE,
+            unseen="no law takes more than 20 steps",
+            count=lambda t: min(t + 1, 256),
+        ),
         _slip(form, "first-biased", "the first moment is not corrected", FIRST, correction1=never),
         _slip(form, "second-biased", "the second is not corrected", FIRST, correction2=never),
         Slip(

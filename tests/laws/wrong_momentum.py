@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from wrong_variants import SEQUENCE, STEP, Family, Rule, Slip, fixed, general_slips
+from wrong_variants import SEQUENCE, STEP, Family, Rule, Slip, fixed, flushes, general_slips, lazy
 
 SLOPE = ("exact-sequence", "momentum-rate-on-a-slope")
 RAVINE = ("exact-sequence", "momentum-rate-in-a-ravine")
@@ -39,7 +39,7 @@ def _clipped_descent(w: Any, g: Any, state: Any, *, learning_rate: float) -> Any
 
 _MODES = ("quadratic-mode-contraction", *STABLE, *STEP)
 _DESCENT = (
-    Slip("half-step", "1/2 of a quadratic's gradient too much", _MODES, fixed(descent(0.5))),
+    Slip("half-step", "half the step", _MODES, fixed(descent(0.5))),
     Slip("double-step", "twice the step", _MODES, fixed(descent(2.0))),
     Slip("rate-squared", "the rate is applied twice", STEP, fixed(descent(power=2))),
     Slip("rate-ignored", "the rate is never applied", STEP, fixed(descent(power=0))),
@@ -73,11 +73,11 @@ class Form:
         return rule
 
 
-def _descend(w: Any, v: Any, g: Any, h: SimpleNamespace) -> Any:
+def descend(w: Any, v: Any, g: Any, h: SimpleNamespace) -> Any:
     return w - h.learning_rate * v
 
 
-def _average(m: Any, g: Any, h: SimpleNamespace, first: bool) -> Any:
+def ema(m: Any, g: Any, h: SimpleNamespace, first: bool) -> Any:
     return h.momentum * m + (1.0 - h.momentum) * g
 
 
@@ -90,15 +90,15 @@ INSIDE = Form(
     lambda v, g, h, first: h.momentum * v - h.learning_rate * g,
     lambda w, v, g, h: w + v,
 )
-OUTSIDE = Form("velocity", lambda v, g, h, first: h.momentum * v + g, _descend)
-AVERAGED = Form("first_moment", _average, _descend)
-DAMPENED = Form("velocity", _damped, _descend)
+OUTSIDE = Form("velocity", lambda v, g, h, first: h.momentum * v + g, descend)
+AVERAGED = Form("first_moment", ema, descend)
+DAMPENED = Form("velocity", _damped, descend)
 SHIFTED = replace(OUTSIDE, move=lambda w, v, g, h: w - h.learning_rate * (g + h.momentum * v))
 
 Accumulate = Callable[[Any, Any, SimpleNamespace, bool], Any]
 
 
-def _slip(
+def variant(
     form: Form,
     name: str,
     what: str,
@@ -113,11 +113,11 @@ def _slip(
     return Slip(name, what, laws, fixed(rule), point, bug=bug, unseen=unseen)
 
 
-def _common(form: Form, point: Rule | None = None) -> list[Slip]:
+def common(form: Form, point: Rule | None = None) -> list[Slip]:
     """Slips of every form of momentum."""
 
     def slip(name: str, what: str, laws: tuple[str, ...], accumulate: Accumulate) -> Slip:
-        return _slip(form, name, what, laws, point=point, accumulate=accumulate)
+        return variant(form, name, what, laws, point=point, accumulate=accumulate)
 
     right = form.accumulate
 
@@ -129,7 +129,7 @@ def _common(form: Form, point: Rule | None = None) -> list[Slip]:
         return accumulate
 
     return [
-        _slip(
+        variant(
             form,
             "not-stored",
             "the velocity stays that of the first step",
@@ -137,6 +137,8 @@ def _common(form: Form, point: Rule | None = None) -> list[Slip]:
             point=point,
             store=False,
         ),
+        Slip("lazy", "ignores zero gradients", SEQUENCE, fixed(lazy(form.rule())), point),
+        Slip("flushes", "subnormals are zero to it", STEP, fixed(flushes(form.rule())), point),
         slip("fixed", "momentum 0.9 whatever was asked", SLOPE, with_momentum(lambda mu: 0.9)),
         slip(
             "complement", "momentum for 1 - momentum", RAVINE, with_momentum(lambda mu: 1.0 - mu)
@@ -152,32 +154,32 @@ def _common(form: Form, point: Rule | None = None) -> list[Slip]:
 
 
 _INSIDE = [
-    *_common(INSIDE),
-    _slip(
+    *common(INSIDE),
+    variant(
         INSIDE,
         "rate-outside",
         "the rate multiplies the velocity: seen only when it changes",
         SEQUENCE,
         # The shown velocity is that of the right form at a constant rate.
         accumulate=lambda v, g, h, first: h.momentum * v + g,
-        move=_descend,
+        move=descend,
         held="accumulated",
     ),
-    _slip(
+    variant(
         INSIDE,
         "damped",
         "the gradient enters with weight 1 - momentum",
         STEP,
         accumulate=lambda v, g, h, first: h.momentum * v - h.learning_rate * (1 - h.momentum) * g,
     ),
-    _slip(
+    variant(
         INSIDE,
         "plus",
         "both signs are plus: it ascends",
         NO_MOMENTUM,
         accumulate=lambda v, g, h, first: h.momentum * v + h.learning_rate * g,
     ),
-    _slip(
+    variant(
         INSIDE,
         "old-velocity",
         "moves along the velocity of the step before",
@@ -186,8 +188,8 @@ _INSIDE = [
     ),
 ]
 _OUTSIDE = [
-    *_common(OUTSIDE),
-    _slip(
+    *common(OUTSIDE),
+    variant(
         OUTSIDE,
         "rate-inside",
         "the rate enters the velocity: seen only when it changes",
@@ -196,21 +198,21 @@ _OUTSIDE = [
         move=lambda w, v, g, h: w - v,
         held="scaled",
     ),
-    _slip(
+    variant(
         OUTSIDE,
         "averaged",
         "the gradient enters with weight 1 - momentum",
         (*STEP, *STABLE),
-        accumulate=_average,
+        accumulate=ema,
     ),
-    _slip(
+    variant(
         OUTSIDE,
         "look-ahead",
         "is Nesterov momentum",
         (*STEP, *STABLE),
         move=SHIFTED.move,
     ),
-    _slip(
+    variant(
         OUTSIDE,
         "rate-twice",
         "the rate is applied to gradient and velocity",
@@ -219,29 +221,29 @@ _OUTSIDE = [
     ),
 ]
 _AVERAGED = [
-    *_common(AVERAGED),
-    _slip(
+    *common(AVERAGED),
+    variant(
         AVERAGED,
         "sum",
         "the gradient enters with weight 1",
         (*STEP, "constant-gradient-moments"),
         accumulate=OUTSIDE.accumulate,
     ),
-    _slip(
+    variant(
         AVERAGED,
         "starts-at-gradient",
         "the average starts at the first gradient",
         (*STEP, "constant-gradient-moments", "momentum-rate-on-a-slope"),
-        accumulate=lambda m, g, h, first: g.copy() if first else _average(m, g, h, first),
+        accumulate=lambda m, g, h, first: g.copy() if first else ema(m, g, h, first),
     ),
-    _slip(
+    variant(
         AVERAGED,
         "swapped",
         "momentum and 1 - momentum are swapped",
         (*STEP, "constant-gradient-moments"),
         accumulate=lambda m, g, h, first: (1.0 - h.momentum) * m + h.momentum * g,
     ),
-    _slip(
+    variant(
         AVERAGED,
         "rate-inside",
         "averages rate times gradient: seen only when it changes",
@@ -254,136 +256,47 @@ _AVERAGED = [
     ),
 ]
 _DAMPENED = [
-    *_common(DAMPENED),
-    _slip(
+    *common(DAMPENED),
+    variant(
         DAMPENED,
         "damped-first",
         "the first gradient is dampened too",
         (*STEP, "momentum-rate-on-a-slope"),
         accumulate=lambda v, g, h, first: h.momentum * v + (1.0 - h.dampening) * g,
     ),
-    _slip(
+    variant(
         DAMPENED,
         "undamped",
         "dampening is ignored",
         (*SLOPE, *STABLE),
         accumulate=lambda v, g, h, first: h.momentum * v + g,
     ),
-    _slip(
+    variant(
         DAMPENED,
         "weight",
         "dampening for 1 - dampening",
         (*SEQUENCE, "zero-momentum-is-gradient-descent"),
         accumulate=lambda v, g, h, first: g.copy() if first else h.momentum * v + h.dampening * g,
     ),
-    _slip(
+    variant(
         DAMPENED,
         "by-momentum",
         "dampens by the momentum",
         SEQUENCE,
-        accumulate=lambda v, g, h, first: g.copy() if first else _average(v, g, h, first),
+        accumulate=lambda v, g, h, first: g.copy() if first else ema(v, g, h, first),
     ),
-    _slip(
+    variant(
         DAMPENED,
         "alias",
         "the velocity is the live gradient of the first step",
         SEQUENCE,
         accumulate=lambda v, g, h, first: g if first else h.momentum * v + (1.0 - h.dampening) * g,
         bug="jettify-diffgrad-alias",
-        unseen="no law writes the next gradient into the array of the one before",
     ),
 ]
 
 
-def _ahead(factor: Callable[[SimpleNamespace], float], name: str = "velocity") -> Rule:
-    def point(w: Any, state: Any, **hyperparameters: float) -> Any:
-        return w + factor(SimpleNamespace(**hyperparameters)) * state.get(name, np.zeros_like(w))
-
-    return point
-
-
-_POINT = _ahead(lambda h: h.momentum)
-_POINT_AVERAGED = _ahead(lambda h: -h.learning_rate * h.momentum, "first_moment")
-
-
-def _points(form: Form, points: dict[str, tuple[str, Callable[[SimpleNamespace], float]]]) -> Any:
-    laws = (*SEQUENCE, *STABLE)
-    return [
-        _slip(form, name, what, laws, point=_ahead(factor, form.held))
-        for name, (what, factor) in points.items()
-    ]
-
-
-_LOOK_AHEAD = [
-    *_common(INSIDE, _POINT),
-    *_points(
-        INSIDE,
-        {
-            "no-look-ahead": ("the gradient is taken where the parameter is", lambda h: 0.0),
-            "too-far": ("looks ahead by the whole velocity", lambda h: 1.0),
-            "backwards": ("looks back", lambda h: -h.momentum),
-            "twice": ("momentum twice in the look-ahead", lambda h: h.momentum**2),
-        },
-    ),
-    _slip(
-        INSIDE,
-        "momentum-again",
-        "momentum is added once more in the move",
-        SEQUENCE,
-        point=_POINT,
-        move=lambda w, v, g, h: w + h.momentum * v - h.learning_rate * g,
-    ),
-]
-_LOOK_AHEAD_AVERAGED = [
-    *_common(AVERAGED, _POINT_AVERAGED),
-    *_points(
-        AVERAGED,
-        {
-            "no-look-ahead": ("the gradient is taken where the parameter is", lambda h: 0.0),
-            "no-momentum": ("looks ahead by a whole step", lambda h: -h.learning_rate),
-            "uphill": ("looks ahead uphill", lambda h: h.learning_rate * h.momentum),
-        },
-    ),
-    _slip(
-        AVERAGED,
-        "sum",
-        "the gradient enters with weight 1",
-        STEP,
-        point=_POINT_AVERAGED,
-        accumulate=OUTSIDE.accumulate,
-    ),
-]
-_SHIFTED = [
-    *_common(SHIFTED),
-    _slip(SHIFTED, "no-look-ahead", "plain momentum", (*STEP, *STABLE), move=_descend),
-    _slip(
-        SHIFTED,
-        "twice",
-        "momentum is applied twice",
-        STEP,
-        move=lambda w, v, g, h: w - h.learning_rate * (g + h.momentum**2 * v),
-    ),
-    _slip(
-        SHIFTED,
-        "velocity-twice",
-        "the velocity in place of the gradient",
-        SEQUENCE,
-        move=lambda w, v, g, h: w - h.learning_rate * (v + h.momentum * v),
-    ),
-    _slip(
-        SHIFTED,
-        "rate-inside",
-        "the rate enters the velocity: seen only when it changes",
-        SEQUENCE,
-        accumulate=lambda v, g, h, first: h.momentum * v + h.learning_rate * g,
-        move=lambda w, v, g, h: w - (h.learning_rate * g + h.momentum * v),
-        held="scaled",
-        bug="mxnet-nag-operator",
-    ),
-]
-
-
-def _family(
+def family(
     method: str, dialect: str, form: Form, slips: list[Slip], point: Rule | None = None
 ) -> Family:
     right = form.rule()
@@ -399,11 +312,8 @@ FAMILIES = (
         _DESCENT,
         general=general_slips(descent(), None, stateful=False),
     ),
-    _family("momentum", "learning-rate-inside", INSIDE, _INSIDE),
-    _family("momentum", "learning-rate-outside", OUTSIDE, _OUTSIDE),
-    _family("momentum", "averaged", AVERAGED, _AVERAGED),
-    _family("momentum", "dampened", DAMPENED, _DAMPENED),
-    _family("nesterov", "look-ahead", INSIDE, _LOOK_AHEAD, _POINT),
-    _family("nesterov", "look-ahead-averaged", AVERAGED, _LOOK_AHEAD_AVERAGED, _POINT_AVERAGED),
-    _family("nesterov", "shifted", SHIFTED, _SHIFTED),
+    family("momentum", "learning-rate-inside", INSIDE, _INSIDE),
+    family("momentum", "learning-rate-outside", OUTSIDE, _OUTSIDE),
+    family("momentum", "averaged", AVERAGED, _AVERAGED),
+    family("momentum", "dampened", DAMPENED, _DAMPENED),
 )

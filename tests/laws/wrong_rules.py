@@ -6,11 +6,13 @@ import wrong_adam
 import wrong_adaptive
 import wrong_clippings
 import wrong_momentum
+import wrong_nesterov
 import wrong_schedules
 from wrong_variants import Family, Wrong
 
 FAMILIES: list[Family] = [
     *wrong_momentum.FAMILIES,
+    *wrong_nesterov.FAMILIES,
     *wrong_adaptive.FAMILIES,
     *wrong_adam.FAMILIES,
     *wrong_schedules.FAMILIES,

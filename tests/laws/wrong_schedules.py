@@ -28,6 +28,10 @@ def exponential(
     return float(initial_rate * decay_factor ** (tau / decay_steps))
 
 
+def exponential_rate(tau: Any, *, initial_rate: float, decay_rate: float) -> float:
+    return initial_rate * math.exp(-decay_rate * tau)
+
+
 def inverse_time(tau: Any, *, initial_rate: float, decay_rate: float) -> float:
     return initial_rate / (1.0 + decay_rate * tau)
 
@@ -199,6 +203,29 @@ _EXPONENTIAL = [
         lambda tau, **h: exponential(min(tau, h["decay_steps"]), **h),
     ),
 ]
+_EXPONENTIAL_RATE = [
+    _wrong(
+        "base",
+        "k^tau for e^(-k tau)",
+        lambda tau, **h: h["initial_rate"] * h["decay_rate"] ** tau,
+    ),
+    _wrong(
+        "binary",
+        "2^(-k tau)",
+        lambda tau, **h: h["initial_rate"] * 2.0 ** (-h["decay_rate"] * tau),
+    ),
+    _wrong("inverse-time", "1/(1 + k tau)", inverse_time),
+    _wrong(
+        "grows",
+        "the sign of the rate",
+        _changed(exponential_rate, decay_rate=lambda h: -h["decay_rate"]),
+    ),
+    _wrong(
+        "linear",
+        "1 - k tau, the first order",
+        lambda tau, **h: h["initial_rate"] * (1.0 - h["decay_rate"] * tau),
+    ),
+]
 _INVERSE = [
     _wrong("root", "1/sqrt(1 + k tau)", lambda tau, **h: inverse_time(tau, **h) ** 0.5, START),
     _wrong(
@@ -261,6 +288,7 @@ FAMILIES = [
         ("linear-schedule", linear, _LINEAR),
         ("power-law-schedule", power_law, _POWER),
         ("exponential-schedule", exponential, _EXPONENTIAL),
+        ("exponential-rate-schedule", exponential_rate, _EXPONENTIAL_RATE),
         ("inverse-time-schedule", inverse_time, _INVERSE),
         ("step-schedule", step, _STEP),
     )

@@ -135,6 +135,7 @@ def general_slips(right: Rule, point: Rule | None, *, stateful: bool) -> list[Sl
             says="dtype float64",
         ),
         slip("half", "computes in float16", STEP, _half, bug="chainer-adam-fp16-overflow"),
+        slip("single", "computes in float32", STEP, _single),
         slip("half-rate", "keeps the rate in float16", STEP, _half_rate, bug="tinygrad-lr-half"),
         slip(
             "one-dimensional",
@@ -143,7 +144,14 @@ def general_slips(right: Rule, point: Rule | None, *, stateful: bool) -> list[Sl
             _one_dimensional,
             says="shapes",
         ),
-        slip("slice", "assigns to w[:], which 0-d lacks", STEP, _slice, raises=True),
+        slip(
+            "slice",
+            "assigns to w[:], which 0-d lacks",
+            STEP,
+            _slice,
+            raises=True,
+            bug="chainer-inplace-0d",
+        ),
         slip("late", "answers with the previous update", STEP, _late),
         slip("frozen-rate", "keeps the first learning rate", SEQUENCE, _frozen_rate),
         slip("worn", "its rate falls from run to run", CONTRACT, _worn, says="two runs"),
@@ -153,6 +161,7 @@ def general_slips(right: Rule, point: Rule | None, *, stateful: bool) -> list[Sl
             CONTRACT,
             _mutates,
             says="changes the gradient",
+            bug="mxnet-grad-mutation",
         ),
         slip("strides", "takes memory order for C order", STEP, _strides, bug="bnb-noncontiguous"),
         slip(
@@ -207,12 +216,33 @@ def _promotes(rule: Rule) -> Rule:
     return lambda w, g, state, **h: np.asarray(_new(rule, w, g, state, h), np.float64)
 
 
-def _half(rule: Rule) -> Rule:
+def _in(dtype: str, rule: Rule) -> Rule:
     def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
-        new = rule(w.astype(np.float16), g.astype(np.float16), state, **h)
-        return new.astype(w.dtype)
+        return rule(w.astype(dtype), g.astype(dtype), state, **h).astype(w.dtype)
 
     return wrong
+
+
+def _half(rule: Rule) -> Rule:
+    return _in("float16", rule)
+
+
+def _single(rule: Rule) -> Rule:
+    return _in("float32", rule)
+
+
+def flushes(rule: Rule) -> Rule:
+    """Subnormal gradients are taken for zero, though the claim does not say so."""
+
+    def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
+        return rule(w, np.where(np.abs(g) < np.finfo(g.dtype).tiny, 0 * g, g), state, **h)
+
+    return wrong
+
+
+def lazy(rule: Rule) -> Rule:
+    """Coordinates whose gradient is zero stay where they are, though their velocity is not."""
+    return lambda w, g, state, **h: np.where(g == 0.0, w, rule(w, g, state, **h))
 
 
 def _half_rate(rule: Rule) -> Rule:

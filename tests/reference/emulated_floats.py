@@ -36,15 +36,18 @@ def nearest(value: Fraction, form: Format, *, flushes: bool = False) -> float:
 
 @dataclass(frozen=True)
 class Emulated:
-    """One number of a format; Python floats and ints are rounded to the format first."""
+    """One number, rounded to its format."""
 
     value: float
     form: Format
     flushes: bool = False
 
+    def __post_init__(self) -> None:
+        if math.isfinite(self.value):
+            value = nearest(Fraction(self.value), self.form, flushes=self.flushes)
+            object.__setattr__(self, "value", value)
+
     def _new(self, value: float) -> Emulated:
-        if math.isfinite(value):
-            value = nearest(Fraction(value), self.form, flushes=self.flushes)
         return Emulated(value, self.form, self.flushes)
 
     def _with(self, other: Any, operation: Callable[[float, float], float]) -> Emulated:

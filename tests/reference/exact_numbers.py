@@ -32,8 +32,12 @@ def distance(ball: arb, value: Any) -> Any:
 
 
 def contains(ball: arb, value: Any) -> bool:
-    """Whether the ball covers ``value``; a ball that is not finite covers everything."""
-    return not ball.is_finite() or bool(distance(ball, value) <= real(ball.rad()))
+    """Whether the ball covers ``value``; a ball that is not finite covers everything.
+
+    Powers and exponentials are off by some units of mpmath's own last place.
+    """
+    own_error = abs(value) * MP.mpf(2) ** (20 - MP.prec)
+    return not ball.is_finite() or bool(distance(ball, value) <= real(ball.rad()) + own_error)
 
 
 def tight(ball: arb, value: Any, bits: int = 150) -> bool:

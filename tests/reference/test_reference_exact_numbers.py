@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from exact_numbers import EXACT, MP, contains, real, tight
 from flint import arb, ctx
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from optcheck.reference import functions
@@ -57,11 +57,12 @@ CASES = [
     (name, pair)
     for name in OPERATORS
     for pair in PAIRS
-    if name in "+-*/" or pair.split(", ")[0] not in ("integer", "scalar") or pair == "scalar, scalar"
+    if name in "+-*/" or pair.startswith("vector") or pair == "scalar, scalar"
 ]
 
 
 @pytest.mark.parametrize(("name", "pair"), CASES)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_operators_cover_the_value(name: str, pair: str, data: st.DataObject) -> None:
     left, right = (INTEGERS if kind == "integer" else DOUBLES for kind in pair.split(", "))
@@ -112,7 +113,7 @@ def test_integer_powers_of_scalars(base: float, step: int) -> None:
 
 
 def test_only_squares_are_defined_for_vectors() -> None:
-    with pytest.raises(ValueError, match="only squares.*power 3"):
+    with pytest.raises(ValueError, match=r"only squares .* power 3"):
         vector(1.0) ** 3
 
 
@@ -132,9 +133,7 @@ def test_total_covers_the_sum(values: list[float]) -> None:
 
 @given(scale=DOUBLES, numerator=DOUBLES, denominator=DOUBLES.filter(bool))
 def test_scaled_quotient(scale: float, numerator: float, denominator: float) -> None:
-    result = functions.scaled_quotient(
-        EXACT.scalar(scale), vector(numerator), vector(denominator)
-    )
+    result = functions.scaled_quotient(EXACT.scalar(scale), vector(numerator), vector(denominator))
     assert tight(ball_of(result), real(scale) * real(numerator) / real(denominator))
 
 
@@ -199,7 +198,7 @@ def test_plain_floats_are_refused(name: str, number: Any) -> None:
 
 @pytest.mark.parametrize("number", [vector(1.0), EXACT.scalar(1.0)])
 def test_functions_refuse_other_types(number: Any) -> None:
-    with pytest.raises(TypeError, match="no function of a .* and a float"):
+    with pytest.raises(TypeError, match=r"no function of a .* and a float"):
         functions.maximum(number, 0.5)
     with pytest.raises(TypeError):
         np.ones(1) * number
@@ -207,8 +206,10 @@ def test_functions_refuse_other_types(number: Any) -> None:
 
 def test_the_precision_of_flint_is_given_back() -> None:
     before = ctx.prec
-    with pytest.raises(ZeroDivisionError), ball_arithmetic():
+    with ball_arithmetic():
         assert ctx.prec == 200
+    assert ctx.prec == before
+    with pytest.raises(ZeroDivisionError), ball_arithmetic():
         raise ZeroDivisionError
     assert ctx.prec == before
     functions.sqrt(vector(2.0) / 3 + EXACT.scalar(0.1))

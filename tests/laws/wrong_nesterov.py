@@ -1,0 +1,117 @@
+"""Wrong Nesterov momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from wrong_momentum import (
+    AVERAGED,
+    INSIDE,
+    OUTSIDE,
+    SHIFTED,
+    STABLE,
+    Form,
+    common,
+    descend,
+    family,
+    variant,
+)
+from wrong_variants import SEQUENCE, STEP, Rule
+
+
+def _ahead(factor: Callable[[SimpleNamespace], float], name: str = "velocity") -> Rule:
+    def point(w: Any, state: Any, **hyperparameters: float) -> Any:
+        return w + factor(SimpleNamespace(**hyperparameters)) * state.get(name, np.zeros_like(w))
+
+    return point
+
+
+_POINT = _ahead(lambda h: h.momentum)
+_POINT_AVERAGED = _ahead(lambda h: -h.learning_rate * h.momentum, "first_moment")
+
+
+def _points(form: Form, points: dict[str, tuple[str, Callable[[SimpleNamespace], float]]]) -> Any:
+    laws = (*SEQUENCE, *STABLE)
+    return [
+        variant(form, name, what, laws, point=_ahead(factor, form.held))
+        for name, (what, factor) in points.items()
+    ]
+
+
+_LOOK_AHEAD = [
+    *common(INSIDE, _POINT),
+    *_points(
+        INSIDE,
+        {
+            "no-look-ahead": ("the gradient is taken where the parameter is", lambda h: 0.0),
+            "too-far": ("looks ahead by the whole velocity", lambda h: 1.0),
+            "backwards": ("looks back", lambda h: -h.momentum),
+            "twice": ("momentum twice in the look-ahead", lambda h: h.momentum**2),
+        },
+    ),
+    variant(
+        INSIDE,
+        "momentum-again",
+        "momentum is added once more in the move",
+        SEQUENCE,
+        point=_POINT,
+        move=lambda w, v, g, h: w + h.momentum * v - h.learning_rate * g,
+    ),
+]
+_LOOK_AHEAD_AVERAGED = [
+    *common(AVERAGED, _POINT_AVERAGED),
+    *_points(
+        AVERAGED,
+        {
+            "no-look-ahead": ("the gradient is taken where the parameter is", lambda h: 0.0),
+            "no-momentum": ("looks ahead by a whole step", lambda h: -h.learning_rate),
+            "uphill": ("looks ahead uphill", lambda h: h.learning_rate * h.momentum),
+        },
+    ),
+    variant(
+        AVERAGED,
+        "sum",
+        "the gradient enters with weight 1",
+        STEP,
+        point=_POINT_AVERAGED,
+        accumulate=OUTSIDE.accumulate,
+    ),
+]
+_SHIFTED = [
+    *common(SHIFTED),
+    variant(SHIFTED, "no-look-ahead", "plain momentum", (*STEP, *STABLE), move=descend),
+    variant(
+        SHIFTED,
+        "twice",
+        "momentum is applied twice",
+        STEP,
+        move=lambda w, v, g, h: w - h.learning_rate * (g + h.momentum**2 * v),
+    ),
+    variant(
+        SHIFTED,
+        "velocity-twice",
+        "the velocity in place of the gradient",
+        SEQUENCE,
+        move=lambda w, v, g, h: w - h.learning_rate * (v + h.momentum * v),
+    ),
+    variant(
+        SHIFTED,
+        "rate-inside",
+        "the rate enters the velocity: seen only when it changes",
+        SEQUENCE,
+        accumulate=lambda v, g, h, first: h.momentum * v + h.learning_rate * g,
+        move=lambda w, v, g, h: w - (h.learning_rate * g + h.momentum * v),
+        held="scaled",
+        bug="mxnet-nag-operator",
+    ),
+]
+
+
+FAMILIES = (
+    family("nesterov", "look-ahead", INSIDE, _LOOK_AHEAD, _POINT),
+    family("nesterov", "look-ahead-averaged", AVERAGED, _LOOK_AHEAD_AVERAGED, _POINT_AVERAGED),
+    family("nesterov", "shifted", SHIFTED, _SHIFTED),
+)
