@@ -42,14 +42,22 @@ def main() -> None:
     app()
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        console.print(catalogue.version(), highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
     """Checks optimizers: update rules, schedules and clipping, against the textbook."""
-    if version:
-        console.print(catalogue.version())
-        raise typer.Exit
 
 
 def _refuse(message: str) -> NoReturn:

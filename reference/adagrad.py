@@ -14,7 +14,7 @@ from optcheck.reference.registry import Dialect, Method, equation, method
     "adagrad-update-epsilon-outside",
     title="AdaGrad, epsilon outside the root",
     formula=(
-        r"r_i^{(\tau)}=r_i^{(\tau-1)}+g_i^2,\qquad"
+        r"r_i^{(\tau)}=r_i^{(\tau-1)}+g_i^2,\qquad "
         r"w_i^{(\tau)}=w_i^{(\tau-1)}-\frac{\eta}{\sqrt{r_i^{(\tau)}}+\delta}\,g_i"
     ),
     sources=("bishop:7.39", "bishop:7.40", "goodfellow:Alg 8.4"),
@@ -29,7 +29,7 @@ def epsilon_outside_root(squares: Any, epsilon: Any) -> Any:
     "adagrad-update-epsilon-inside",
     title="AdaGrad, epsilon inside the root",
     formula=(
-        r"G_j(\tau)=G_j(\tau-1)+g_j^2,\qquad"
+        r"G_j(\tau)=G_j(\tau-1)+g_j^2,\qquad "
         r"w_j(\tau+1)=w_j(\tau)-\frac{\alpha}{\sqrt{G_j(\tau)+\varepsilon}}\,g_j"
     ),
     sources=("trofimov:slide 'AdaGrad'",),

@@ -27,6 +27,9 @@ from optcheck.reference.formats import Format
 # Balls are computed with these many bits; the rounding that they model is added explicitly.
 EXACT_BITS = 200
 
+# Scalars are kept in float32 or float64; below these they are subnormal, or flushed to zero.
+_SMALLEST_NORMAL = {24: 2.0**-126, 53: 2.0**-1022}
+
 # The smallest positive double: no radius is rounded to zero.
 _SMALLEST = math.ulp(0.0)
 
@@ -139,7 +142,10 @@ class Scalar:
     def __init__(self, ball: arb, bits: int) -> None:
         self.bits = bits
         with ball_arithmetic():
-            self.ball = rounded(ball, bits)
+            ball = rounded(ball, bits)
+            tiny = _SMALLEST_NORMAL.get(bits, 0.0)
+            subnormal = not ball.is_zero() and ball.abs_lower() < tiny
+            self.ball = ball + arb(0, tiny) if subnormal else ball
 
     def _with(self, other: Any, operation: Callable[[arb, arb], arb]) -> Any:
         if isinstance(other, int):
@@ -178,13 +184,18 @@ class Scalar:
         return self._with(other, lambda a, b: b / a)
 
     def __pow__(self, other: Any) -> Any:
-        return self._with(other, lambda a, b: a**b)
+        power = self._with(other, lambda a, b: a**b)
+        return power.elementary() if isinstance(power, Scalar) else power
+
+    def elementary(self) -> Scalar:
+        """Rounded once more: math libraries promise one unit for exp and pow, and not half."""
+        return Scalar(self.ball, self.bits)
 
     def __neg__(self) -> Scalar:
-        return Scalar(-self.ball, self.bits)
+        return self.apply(lambda a: -a)
 
     def __abs__(self) -> Scalar:
-        return Scalar(abs(self.ball), self.bits)
+        return self.apply(abs)
 
     def apply(self, function: Callable[[arb], arb]) -> Scalar:
         """``function`` of the ball, at this scalar's precision."""
@@ -267,10 +278,10 @@ class Balls:
         return self._result(lambda a: a * a, self.balls)
 
     def __neg__(self) -> Self:
-        return type(self)([-ball for ball in self.balls], self.arithmetic)
+        return self.apply(lambda a: -a)
 
     def __abs__(self) -> Self:
-        return type(self)([abs(ball) for ball in self.balls], self.arithmetic)
+        return self.apply(abs)
 
     def widened(self, amplification: Balls) -> Self:
         """Allow for one underflow, amplified by so much, in each element."""
@@ -298,14 +309,18 @@ class Balls:
     def total(self) -> Scalar:
         """The sum of the elements, with a bound that holds for every order of summation.
 
-        n - 1 additions, each off by at most 2**-bits of the sum of magnitudes
+        n - 1 additions, each off by at most 2**-bits of the sum of magnitudes, or by one underflow
         (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
         """
         with ball_arithmetic():
             magnitude = sum((abs(ball) for ball in self.balls), arb(0)).abs_upper()
-            rounding = magnitude * max(len(self) - 1, 0) * arb(2) ** -self.arithmetic.bits
-            total = self.arithmetic._within_range(sum(self.balls, arb(0)) + arb(0, rounding))
-            return Scalar(total, self.arithmetic.bits)
+            if not magnitude <= self.arithmetic.largest:
+                return Scalar(arb("nan"), self.arithmetic.bits)
+            additions = max(len(self) - 1, 0)
+            rounding = additions * (magnitude * arb(2) ** -self.arithmetic.bits)
+            rounding += additions * self.arithmetic.underflow
+            total = sum(self.balls, arb(0)) + arb(0, rounding)
+            return Scalar(self.arithmetic._within_range(total), self.arithmetic.bits)
 
     def midpoints(self) -> npt.NDArray[np.float64]:
         """The midpoints as doubles (rounded), shape ``(n,)``."""

@@ -41,7 +41,14 @@ def clip_by_norm(g: Any, h: Any) -> Any:
     return g * (h.threshold / maximum(norm(g), h.threshold))
 
 
-def _stabilised(g: Any, h: Any) -> Any:
+@equation(
+    "gradient-clipping-by-stabilised-norm",
+    title="Clipping by norm, with a stabiliser in the denominator",
+    formula=r"\mathbf g\leftarrow\mathbf g\,\min\Big(1,\frac{v}{\|\mathbf g\|+\varepsilon}\Big)",
+    sources=("torch:nn.utils.clip_grad_norm_",),
+)
+def clip_by_stabilised_norm(g: Any, h: Any) -> Any:
+    """``g * min(v / (norm(g) + stabiliser), 1)``."""
     return g * minimum(h.threshold / (norm(g) + h.stabiliser), 1)
 
 
@@ -50,8 +57,8 @@ CLIP_BY_NORM = Clipping(
     title="Gradient clipping by norm",
     source="goodfellow:sec 8.2.5",
     hyperparameters={"threshold": positive(1.0, 0.1, 5.0)},
-    dialects={"exact": clip_by_norm, "stabilised-norm": _stabilised},
-    equations=("gradient-clipping-by-norm",),
+    dialects={"exact": clip_by_norm, "stabilised-norm": clip_by_stabilised_norm},
+    equations=("gradient-clipping-by-norm", "gradient-clipping-by-stabilised-norm"),
     # torch divides by norm + 1e-6 and offers no way to change it
     extra={"stabilised-norm": {"stabiliser": constant(1e-6)}},
 )

@@ -7,6 +7,7 @@ covers both branches: either is right.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,17 @@ def _is_ball(value: Any) -> bool:
 
 def sqrt(value: Any) -> Any:
     """Square root; of a ball that reaches below zero, the root of its non-negative part."""
-    return value.apply(_ball_sqrt) if _is_ball(value) else np.sqrt(value)
+    if _is_ball(value):
+        return value.apply(_ball_sqrt)
+    # A NumPy scalar would promote the float32 array that it meets; a Python float does not.
+    return math.sqrt(value) if isinstance(value, float) else np.sqrt(value)
 
 
 def exp(value: Any) -> Any:
-    """Exponential."""
-    return value.apply(lambda ball: ball.exp()) if _is_ball(value) else np.exp(value)
+    """Exponential of a scalar."""
+    if isinstance(value, Scalar):
+        return value.apply(lambda ball: ball.exp()).elementary()
+    return np.exp(value)
 
 
 def floor(value: Any) -> Any:
@@ -52,12 +58,13 @@ def scaled_quotient(scale: Any, numerator: Any, denominator: Any) -> Any:
     """``scale * (numerator / denominator)``, in whichever order an implementation takes it.
 
     The number of roundings is that of any order. What differs is what may underflow on the way:
-    scale / denominator, scale * numerator, 1 / denominator or numerator / denominator.
+    scale / denominator, scale * numerator, 1 / denominator or numerator / denominator. Where one
+    of them may overflow, the result is undecided.
     """
     result = scale * (numerator / denominator)
     if not isinstance(result, Balls) or not result.arithmetic.underflow:
         return result
-    slack = abs(scale) + 1 / abs(denominator) + (1 + abs(scale)) * abs(numerator)
+    slack = abs(scale) + (1 + abs(scale)) * abs(numerator) + (1 + abs(scale)) / abs(denominator)
     return result.widened(slack)
 
 

@@ -86,9 +86,11 @@ class Bound:
 
     def judge(self, computed: npt.ArrayLike) -> Floats:
         """As :meth:`Quantity.judge`; an infinite radius decides nothing."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            deviation = np.abs(np.asarray(computed, dtype=np.float64).ravel() - self.values)
-            ratios = np.where(deviation == 0.0, 0.0, deviation / self.radius)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            flat = np.asarray(computed, dtype=np.float64).ravel()
+            # Equal infinities are equal; their difference would not say so.
+            same = flat == self.values
+            ratios = np.where(same, 0.0, np.abs(flat - self.values) / self.radius)
         ratios = np.where(np.isnan(ratios), np.inf, ratios)
         return np.where(np.isfinite(self.radius), ratios, np.nan)
 

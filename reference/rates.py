@@ -100,6 +100,11 @@ def velocity_weight(dialect: str, step: int, h: dict[str, float], ratio: int) ->
     ``ratio`` r is 1 on a slope and -1 in a ravine. Relative to the current gradient the past ones
     weigh ``(mu / r)**k``, a geometric series.
     """
+    with ball_arithmetic():
+        return _velocity_weight(dialect, step, h, ratio)
+
+
+def _velocity_weight(dialect: str, step: int, h: dict[str, float], ratio: int) -> arb:
     q = arb(h["momentum"]) / ratio
     total = _geometric(q, step)
     if "averaged" in dialect:
@@ -144,9 +149,9 @@ def corrected_constant_gradient(
 
 def signed_steps(learning_rate: float, gradient: Iterable[float]) -> Balls:
     """``-learning_rate * sign(g)``."""
-    return Balls(
-        [-arb(learning_rate) * arb(value).sgn() for value in gradient], Arithmetic.exact()
-    )
+    with ball_arithmetic():
+        steps = [-arb(learning_rate) * arb(value).sgn() for value in gradient]
+    return Balls(steps, Arithmetic.exact())
 
 
 def _geometric(q: arb, terms: int) -> arb:

@@ -184,12 +184,14 @@ class Method:
         w, g = np.asarray(parameter), np.asarray(gradient)
         _check_arrays(self.id, w, g)
         count = 1 if state is None else int(state["step"]) + 1
-        h = SimpleNamespace(
-            **hyperparameters, step=count, first=count == 1, interpolated=frozenset()
-        )
+        # Python floats, which leave a float32 array what it is.
+        values = {name: float(value) for name, value in hyperparameters.items()}
+        h = SimpleNamespace(**values, step=count, first=count == 1, interpolated=frozenset())
         old = form.initial_state(np.zeros_like(w), h) if state is None else state
         new, after = form.update(w, g, old, h)
-        return new, {**after, "step": count}
+        # Copies: a state must not share memory with the caller's gradient.
+        copies = {name: np.array(value, dtype=w.dtype) for name, value in after.items()}
+        return np.asarray(new), {**copies, "step": count}
 
 
 def _check_arrays(owner: str, parameter: npt.NDArray[Any], gradient: npt.NDArray[Any]) -> None:

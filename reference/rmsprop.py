@@ -15,7 +15,7 @@ from optcheck.reference.registry import Dialect, Method, equation, method, state
     "rmsprop-update-epsilon-outside",
     title="RMSProp, epsilon outside the root",
     formula=(
-        r"r_i^{(\tau)}=\beta r_i^{(\tau-1)}+(1-\beta)g_i^2,\qquad"
+        r"r_i^{(\tau)}=\beta r_i^{(\tau-1)}+(1-\beta)g_i^2,\qquad "
         r"w_i^{(\tau)}=w_i^{(\tau-1)}-\frac{\eta}{\sqrt{r_i^{(\tau)}}+\delta}\,g_i"
     ),
     sources=("bishop:7.41", "bishop:7.42", "goodfellow:Alg 8.5"),

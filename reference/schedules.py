@@ -53,6 +53,8 @@ SCHEDULES: dict[str, Schedule] = {}
 
 
 def _schedule(record: Schedule) -> Schedule:
+    if record.id in SCHEDULES:
+        raise ValueError(f"schedule {record.id!r} is registered twice")
     SCHEDULES[record.id] = record
     return record
 

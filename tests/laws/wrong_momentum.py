@@ -289,7 +289,7 @@ _DAMPENED = [
         DAMPENED,
         "alias",
         "the velocity is the live gradient of the first step",
-        SEQUENCE,
+        ("contract",),
         accumulate=lambda v, g, h, first: g if first else h.momentum * v + (1.0 - h.dampening) * g,
         bug="jettify-diffgrad-alias",
     ),

@@ -78,7 +78,6 @@ UNARY: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "negative": (operator.neg, operator.neg),
     "absolute": (abs, abs),
     "square root of the square": (lambda x: functions.sqrt(x * x), lambda x: MP.sqrt(x * x)),
-    "exponential": (functions.exp, MP.exp),
     "floor": (functions.floor, MP.floor),
 }
 
@@ -93,6 +92,11 @@ def test_functions_cover_the_value(name: str, kind: Any, a: float, b: int) -> No
     if name == "floor":
         assume(value != MP.floor(value))
     assert tight(ball_of(ours(kind(a) / b)), textbook(value))
+
+
+@given(a=st.floats(-600, 600), b=st.integers(1, 99))
+def test_exponential_of_scalars(a: float, b: int) -> None:
+    assert tight(ball_of(functions.exp(EXACT.scalar(a) / b)), MP.exp(real(a) / b))
 
 
 @given(a=DOUBLES)
