@@ -32,7 +32,7 @@ from optcheck.reference import domains as make
 from optcheck.reference.oracle import UpdateOracle, schedule_rates
 
 PAIRS = [(record.id, dialect) for record in METHODS.values() for dialect in record.dialects]
-SOURCE = re.compile(r"(bishop|goodfellow|prince|trofimov|kingma-ba|polyak)\b.*:.+")
+SOURCE = re.compile(r"(bishop|goodfellow|prince|trofimov|kingma-ba|polyak|torch)\b.*:.+")
 
 
 def usual(domains: dict[str, Domain]) -> dict[str, float]:
