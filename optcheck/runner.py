@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -248,12 +249,18 @@ def _run_pytest(plan: Plan, done: set[str], directory: Path, arrived: Any) -> li
     """Run what is left under pytest, its own output in a log file; return notes."""
     collector = _Collector(plan, arrived)
     log = directory / "pytest.log"
+    # Hypothesis keeps caches in the working folder otherwise; that folder is the user's.
+    os.environ.setdefault(
+        "HYPOTHESIS_STORAGE_DIRECTORY", str(Path(tempfile.gettempdir()) / "optcheck-hypothesis")
+    )
+    skip = directory / "done.json"
     with (
         log.open("w", encoding="utf-8") as stream,
         redirect_stdout(stream),
         redirect_stderr(stream),
     ):
-        code = pytest.main(_arguments(plan, done, directory), plugins=[collector])
+        code = pytest.main(_arguments(plan, done, skip), plugins=[collector])
+    skip.unlink(missing_ok=True)
     notes = list(collector.problems)
     if code == pytest.ExitCode.INTERRUPTED:
         notes.append("the run was interrupted; --resume goes on from here")
@@ -262,16 +269,16 @@ def _run_pytest(plan: Plan, done: set[str], directory: Path, arrived: Any) -> li
     return notes
 
 
-def _arguments(plan: Plan, done: set[str], directory: Path) -> list[str]:
+def _arguments(plan: Plan, done: set[str], skip: Path) -> list[str]:
     request = plan.request
     folder = Path(optcheck.properties.__file__).parent
     limit = 2 * PROFILES[request.profile].seconds
-    skip = directory / "done.json"
     finished = [key for key, result_key in plan.result_keys.items() if result_key in done]
     skip.write_text(json.dumps(finished), encoding="utf-8")
     return [
         *("--pyargs", "optcheck.properties", "-c", str(folder / "pytest.ini")),
-        *("--import-mode=importlib", "--noconftest", "-p", "no:cacheprovider", "-q"),
+        *("--import-mode=importlib", "--noconftest", "-q"),
+        *("-p", "no:cacheprovider", "-p", "no:benchmark"),
         *("-n", str(request.jobs), "--dist", "worksteal", f"--timeout={limit}"),
         *("--timeout-method=thread", "-W", "ignore"),
         *(f"--backend={spec}" for spec in plan.loaded),
