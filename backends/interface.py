@@ -19,6 +19,7 @@ INTERFACE_VERSION = 1
 Floats = npt.NDArray[np.float64]
 Hyperparameters = Mapping[str, float]
 Option = str | int | float | bool
+Evaluation = Literal["lerp", "zero-guard"]
 Compilation = Literal["none", "operations", "programs"]
 
 
@@ -33,8 +34,9 @@ class Claim:
 
     ``scalar_bits`` maps a dtype to the significand bits of (scalars made of hyper-parameters,
     scalars made of the step count); where it is silent, both are Python floats with 53.
-    ``interpolated`` names the averages computed as ``m + (1 - decay) (g - m)``: the same map as
-    ``decay m + (1 - decay) g``, with other roundings.
+    ``evaluation`` says where an implementation leaves the textbook's order of operations without
+    leaving the equation: ``lerp`` averages gradients as ``m + (1 - beta) (g - m)``; ``zero-guard``
+    takes no step where the accumulated square is 0, as it is when a tiny square underflows.
     ``compilation`` says what is compiled on first use: nothing, each operation for each shape, or
     the whole program for each setting of hyper-parameters; the laws spend accordingly.
     ``limits`` returns why the library refuses hyper-parameters that the method allows, or None.
@@ -46,7 +48,7 @@ class Claim:
     dtypes: tuple[str, ...] = ("float32", "float64")
     scalar_bits: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     flushes_subnormals: bool = False
-    interpolated: frozenset[str] = frozenset()
+    evaluation: frozenset[Evaluation] = frozenset()
     compilation: Compilation = "none"
     limits: Callable[[Hyperparameters], str | None] = no_limits
 

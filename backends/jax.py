@@ -22,6 +22,7 @@ from optcheck.backends.interface import (
     Case,
     Claim,
     Compilation,
+    Evaluation,
     Floats,
     Hyperparameters,
     Option,
@@ -46,6 +47,9 @@ STATE = {
     "nu": "second_moment",
     "sum_of_squares": "sum_of_squares",
 }
+
+# optax.scale_by_rss is where(t > 0, rsqrt(t + eps), 0).
+EVALUATION: dict[str, frozenset[Evaluation]] = {"adagrad": frozenset({"zero-guard"})}
 
 # Each rule as source text: it is evaluated here and printed in scripts, so the two cannot part.
 RULES = (
@@ -358,6 +362,7 @@ class JaxBackend:
                     DTYPES,
                     SCALAR_BITS,
                     flushes_subnormals=self.device.platform == "cpu",
+                    evaluation=EVALUATION.get(method, frozenset()),
                     compilation=COMPILATION[bool(options["jit"])],
                 ),
                 expression,

@@ -16,6 +16,7 @@ from optcheck.backends.interface import (
     INTERFACE_VERSION,
     Case,
     Claim,
+    Evaluation,
     Floats,
     Hyperparameters,
     Option,
@@ -83,7 +84,7 @@ def _needs_momentum(h: Hyperparameters) -> str | None:
 LIMITS = {"shifted": _needs_momentum, "dampened": _needs_momentum}
 
 # Adam's first moment is torch.lerp: m + (1 - beta1) (g - m).
-INTERPOLATED = {"adam": frozenset({"first_moment"})}
+EVALUATION: dict[str, frozenset[Evaluation]] = {"adam": frozenset({"lerp"})}
 
 
 Row = tuple[str, str, str, Callable[[Hyperparameters], Arguments], tuple[dict[str, Option], ...]]
@@ -381,7 +382,7 @@ class TorchBackend:
                     dialect,
                     options,
                     DTYPES,
-                    interpolated=INTERPOLATED.get(method, frozenset()),
+                    evaluation=EVALUATION.get(method, frozenset()),
                     limits=LIMITS.get(dialect, no_limits),
                 ),
                 optimizer,

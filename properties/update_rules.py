@@ -40,7 +40,7 @@ def oracle_for(subject: Subject, case: Case) -> UpdateOracle:
     """The oracle of the dialect that the subject claims."""
     claim = subject.claim
     return UpdateOracle(
-        subject.record, claim.dialect, case.hyperparameters, subject.working, claim.interpolated
+        subject.record, claim.dialect, case.hyperparameters, subject.working, claim.evaluation
     )
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from optcheck.reference.domains import non_negative, positive
-from optcheck.reference.functions import sqrt
-from optcheck.reference.gradient_descent import descend_quotient
+from optcheck.reference.functions import scaled_quotient, sqrt, where_positive
 from optcheck.reference.registry import Dialect, Method, equation, method
 
 
@@ -43,8 +42,10 @@ def epsilon_inside_root(squares: Any, epsilon: Any) -> Any:
 def _update(denominator: Any) -> Any:
     def update(w: Any, g: Any, state: Any, h: Any) -> Any:
         squares = state["sum_of_squares"] + g**2
-        new = descend_quotient(w, g, denominator(squares, h.epsilon), h.learning_rate)
-        return new, {"sum_of_squares": squares}
+        step = scaled_quotient(h.learning_rate, g, denominator(squares, h.epsilon))
+        if "zero-guard" in h.evaluation:
+            step = where_positive(squares, step)
+        return w - step, {"sum_of_squares": squares}
 
     return update
 

@@ -85,7 +85,7 @@ statement(
 def _moments(g: Any, state: Any, h: Any) -> dict[str, Any]:
     return {
         "first_moment": exponential_average(
-            state["first_moment"], g, h.beta1, interpolated="first_moment" in h.interpolated
+            state["first_moment"], g, h.beta1, interpolated="lerp" in h.evaluation
         ),
         "second_moment": mean_square(state["second_moment"], g, h.beta2),
     }

@@ -54,6 +54,21 @@ def maximum(first: Any, second: Any) -> Any:
     return np.maximum(first, second)
 
 
+def where_positive(condition: Any, value: Any) -> Any:
+    """``value`` where ``condition`` is above 0, elsewhere 0; an undecided ball covers both."""
+    if _is_ball(value):
+        return value.pair(condition, _ball_where_positive)
+    return np.where(condition > 0, value, 0)
+
+
+def _ball_where_positive(value: arb, condition: arb) -> arb:
+    if not condition.is_finite():
+        return arb("nan")
+    if condition.lower() > 0:
+        return value
+    return value.union(arb(0)) if condition.upper() > 0 else arb(0)
+
+
 def scaled_quotient(scale: Any, numerator: Any, denominator: Any) -> Any:
     """``scale * (numerator / denominator)``, in whichever order an implementation takes it.
 

@@ -125,9 +125,9 @@ class UpdateOracle:
         dialect: str,
         hyperparameters: Mapping[str, float],
         working: Arithmetic,
-        interpolated: frozenset[str] = frozenset(),
+        evaluation: frozenset[str] = frozenset(),
     ) -> None:
-        self.interpolated = interpolated
+        self.evaluation = evaluation
         self.form = method.dialect(dialect)
         self.hyperparameters = dict(hyperparameters)
         self.arithmetics = (Arithmetic.exact(), working)
@@ -177,14 +177,14 @@ class UpdateOracle:
         values = dict(self.hyperparameters)
         if learning_rate is not None:
             values["learning_rate"] = learning_rate
-        return namespace(arithmetic, values, step, self.interpolated)
+        return namespace(arithmetic, values, step, self.evaluation)
 
 
 def namespace(
     arithmetic: Arithmetic,
     hyperparameters: Mapping[str, float],
     step: int,
-    interpolated: frozenset[str] = frozenset(),
+    evaluation: frozenset[str] = frozenset(),
 ) -> SimpleNamespace:
     """What formulas call ``h``: hyper-parameters and the step count in one arithmetic."""
     scalars = {name: arithmetic.scalar(value) for name, value in hyperparameters.items()}
@@ -193,7 +193,7 @@ def namespace(
         step=arithmetic.step(step),
         first=step == 1,
         given=hyperparameters,
-        interpolated=interpolated,
+        evaluation=evaluation,
     )
 
 

@@ -119,9 +119,9 @@ class Dialect:
     """One of several inequivalent forms of a method.
 
     ``update`` maps (parameter, gradient, state, h) to (parameter, state); ``h`` holds the
-    hyper-parameters, ``step`` (the number of this update, from 1), ``first`` and ``interpolated``
-    (the averages that are computed by interpolation). The gradient is taken at
-    ``evaluation_point``, which is the parameter itself unless a dialect looks ahead.
+    hyper-parameters, ``step`` (the number of this update, from 1), ``first`` and ``evaluation``
+    (``lerp``, ``zero-guard``: how an implementation evaluates the equation, see
+    ``optcheck.backends.Claim``). The gradient is taken at ``evaluation_point``, which is the parameter itself unless a dialect looks ahead.
     """
 
     update: Update
@@ -186,7 +186,7 @@ class Method:
         count = 1 if state is None else int(state["step"]) + 1
         # Python floats, which leave a float32 array what it is.
         values = {name: float(value) for name, value in hyperparameters.items()}
-        h = SimpleNamespace(**values, step=count, first=count == 1, interpolated=frozenset())
+        h = SimpleNamespace(**values, step=count, first=count == 1, evaluation=frozenset())
         old = form.initial_state(np.zeros_like(w), h) if state is None else state
         new, after = form.update(w, g, old, h)
         # Copies: a state must not share memory with the caller's gradient.

@@ -19,8 +19,9 @@ SIZES = {"100 x 100": [100] * 100, "1 x 2097152": [2097152]}
 
 
 def _rules() -> list[Any]:
-    backends = os.environ["OPTCHECK_BENCH_BACKENDS"].split("\n")
-    device = os.environ["OPTCHECK_BENCH_DEVICE"]
+    # Set by `optcheck bench`; without them there is nothing to time.
+    backends = os.environ.get("OPTCHECK_BENCH_BACKENDS", "").split()
+    device = os.environ.get("OPTCHECK_BENCH_DEVICE", "cpu")
     found = []
     for spec in backends:
         backend = load_backend(spec, device)

@@ -43,7 +43,7 @@ def measure(backends: Sequence[str], device: str, directory: Path) -> Table:
             ],
             env={
                 **os.environ,
-                "OPTCHECK_BENCH_BACKENDS": "\n".join(backends),
+                "OPTCHECK_BENCH_BACKENDS": " ".join(backends),
                 "OPTCHECK_BENCH_DEVICE": device,
             },
             stdout=log,
@@ -88,12 +88,13 @@ def _table(timings: pd.DataFrame) -> Table:
         table.add_column(name)
     for size in sizes:
         table.add_column(f"{size} elements", justify="right")
-    keys = ["method", "dialect", "backend", "options"]
-    for (method, dialect, backend, options), group in timings.groupby(keys, sort=False):
-        by_size = group.set_index("size")
-        cells = [
-            f"{by_size.loc[size, 'median'] * 1e6:,.0f} ({by_size.loc[size, 'ratio']:.2f})"
-            for size in sizes
-        ]
-        table.add_row(f"{method}/{dialect}", str(backend), str(options), *cells)
+    for (method, dialect), rows in timings.groupby(["method", "dialect"], sort=False):
+        for (backend, options), group in rows.groupby(["backend", "options"], sort=False):
+            by_size = group.set_index("size")
+            cells = [
+                f"{by_size.loc[size, 'median'] * 1e6:,.0f} ({by_size.loc[size, 'ratio']:.2f})"
+                for size in sizes
+            ]
+            table.add_row(f"{method}/{dialect}", str(backend), str(options), *cells)
+        table.add_section()
     return table
