@@ -333,7 +333,7 @@ class JaxBackend:
     def environment(self) -> Mapping[str, str]:
         return {
             "jax": jax.__version__,
-            "device": str(self.device),
+            "device name": str(self.device),
             "x64": "off for float32 and bfloat16, on for float64",
         }
 

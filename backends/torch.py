@@ -309,9 +309,8 @@ class TorchClipping:
         parameters = [torch.zeros_like(gradient) for gradient in gradients]
         for parameter, gradient in zip(parameters, gradients, strict=True):
             parameter.grad = gradient.clone()
-        torch.nn.utils.clip_grad_norm_(
-            parameters, hyperparameters["threshold"], **_foreach(self.claim.options)
-        )
+        foreach = bool(self.claim.options["foreach"])
+        torch.nn.utils.clip_grad_norm_(parameters, hyperparameters["threshold"], foreach=foreach)
         return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
     def script(
@@ -328,10 +327,6 @@ torch.nn.utils.clip_grad_norm_(
 )
 computed = [x for p in parameters for x in p.grad.double().flatten().tolist()]
 """
-
-
-def _foreach(options: Mapping[str, Option]) -> dict[str, bool]:
-    return {"foreach": bool(options["foreach"])}
 
 
 class TorchBackend:
@@ -355,7 +350,7 @@ class TorchBackend:
         return {
             "threads": str(torch.get_num_threads()),
             "TF32": "on" if torch.backends.cuda.matmul.allow_tf32 else "off",
-            "device": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
+            "device name": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
         }
 
     def asarray(self, values: Floats, dtype: str, *, transposed: bool = False) -> torch.Tensor:

@@ -15,7 +15,7 @@ from optcheck.backends.interface import (
     HasUpdateRules,
 )
 from optcheck.properties.law import LAWS, Capability, Law, Subject
-from optcheck.reference import CLIPPINGS, METHODS, SCHEDULES
+from optcheck.reference import CLIPPINGS, FORMATS, METHODS, SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ def _of_backend(backend: Backend, device: str) -> Iterator[Unit]:
         records = _RECORDS[capability]
         laws = [law for law in LAWS.values() if law.capability == capability]
         claimed = {_known(backend, rule.claim, records) for rule in rules}
+        _refuse_twins(backend, [rule.claim.name for rule in rules])
         seen: set[tuple[str, str]] = set()
         for rule in rules:
             claim = rule.claim
@@ -111,6 +112,14 @@ def _of_backend(backend: Backend, device: str) -> Iterator[Unit]:
                 yield _missing(backend, laws[0], records[method], device)
 
 
+def _refuse_twins(backend: Backend, names: Sequence[str]) -> None:
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise ClaimError(
+            f"{backend.name} claims {', '.join(twins)} twice; options tell them apart"
+        )
+
+
 def _known(backend: Backend, claim: Claim, records: Mapping[str, Any]) -> str:
     if claim.method not in records:
         raise ClaimError(
@@ -121,6 +130,12 @@ def _known(backend: Backend, claim: Claim, records: Mapping[str, Any]) -> str:
         raise ClaimError(
             f"{backend.name} claims {claim.method}/{claim.dialect}; "
             f"dialects of {claim.method}: {', '.join(dialects)}"
+        )
+    unknown = [dtype for dtype in claim.dtypes if dtype not in FORMATS]
+    if unknown:
+        raise ClaimError(
+            f"{backend.name} claims {claim.name} in {', '.join(unknown)}; "
+            f"dtypes: {', '.join(FORMATS)}"
         )
     return claim.method
 

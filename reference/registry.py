@@ -120,8 +120,9 @@ class Dialect:
 
     ``update`` maps (parameter, gradient, state, h) to (parameter, state); ``h`` holds the
     hyper-parameters, ``step`` (the number of this update, from 1), ``first`` and ``evaluation``
-    (``lerp``, ``zero-guard``: how an implementation evaluates the equation, see
-    ``optcheck.backends.Claim``). The gradient is taken at ``evaluation_point``, which is the parameter itself unless a dialect looks ahead.
+    (``lerp``, ``zero-guard``: how an implementation evaluates the equation; the claims of
+    ``optcheck.backends`` explain them). The gradient is taken at ``evaluation_point``, which is
+    the parameter itself unless a dialect looks ahead.
     """
 
     update: Update
