@@ -39,7 +39,7 @@ from optcheck.reports import Backend as BackendEntry
 class Request:
     """What to run, and how."""
 
-    backends: tuple[str, ...]
+    backends: tuple[str | Backend, ...]
     profile: str = "default"
     select: str = ""
     device: str = "cpu"
@@ -76,11 +76,14 @@ class Plan:
         self.request = request
         self.loaded: dict[str, Backend] = {}
         self.absent: dict[str, str] = {}
-        for spec in dict.fromkeys(request.backends):
+        for given in request.backends:
+            if not isinstance(given, str):
+                self.loaded[given.name] = given
+                continue
             try:
-                self.loaded[spec] = load_backend(spec, request.device)
+                self.loaded[given] = load_backend(given, request.device)
             except UnavailableError as error:
-                self.absent[spec] = str(error)
+                self.absent[given] = str(error)
         if not self.loaded:
             raise BackendError("; ".join(self.absent.values()) or "name at least one backend")
         self._unique_names()

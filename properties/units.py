@@ -95,7 +95,13 @@ class ClaimError(ValueError):
 
 
 def _of_backend(backend: Backend, device: str) -> Iterator[Unit]:
-    for capability, rules in implementations(backend).items():
+    try:
+        declared = implementations(backend)
+    except Exception as error:
+        raise ClaimError(
+            f"{backend.name} cannot say what it implements: {type(error).__name__}: {error}"
+        ) from error
+    for capability, rules in declared.items():
         records = _RECORDS[capability]
         laws = [law for law in LAWS.values() if law.capability == capability]
         claimed = {_known(backend, rule.claim, records) for rule in rules}
