@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
 from optcheck.properties.law import NotShown, Subject, law
-from optcheck.properties.strategies import Gradients
-from optcheck.properties.trace import Snapshot, describe, flat, require, run_case
-from optcheck.properties.update_rules import draw_case, larger, oracle_for
+from optcheck.properties.strategies import ONE, Gradients
+from optcheck.properties.trace import Snapshot, Tracer, describe, flat, require, run_case
+from optcheck.properties.update_rules import compare, draw_case, larger, oracle_for
 from optcheck.reference.oracle import Quantity
 from optcheck.reference.rates import corrected_constant_gradient, signed_steps
 
@@ -104,3 +106,36 @@ def adam_first_step_size(subject: Subject, data: st.DataObject) -> float:
         counterexample=lambda: describe(case),
         body=lambda: subject.rule.script(case, "parameter"),
     )
+
+
+# Past 256, where a count kept in bfloat16 stops growing.
+LATE = 300
+
+
+@law(
+    id="late-steps",
+    title="The step count goes on counting",
+    statement=(
+        f"After {LATE} updates, one more is still the equation with that step number, judged from "
+        "the state that the implementation is in: the bias correction has not stopped early."
+    ),
+    oracle="exact",
+    capability="update-rule",
+    equations=("adam-bias-correction",),
+    about=_is_corrected_adam,
+    share=0.1,
+)
+def late_steps(subject: Subject, data: st.DataObject) -> float:
+    # With this beta2 the correction is still far from 1, so that the count matters.
+    case = draw_case(subject, data, fixed={"beta2": 0.999}, layouts=(ONE,))
+    tracer = Tracer(subject, case)
+    for _ in range(LATE):
+        before = tracer.step(case.gradients[0])
+    oracle = oracle_for(subject, case)
+    if not set(before.vectors) >= {"parameter", "first_moment", "second_moment"}:
+        raise NotShown(f"{subject.backend.name} does not show the moments of {subject.record.id}")
+    position = oracle.advance(oracle.at(LATE, before.vectors), flat(case.gradients[0]))
+    # The script repeats the constant gradient, and so the whole run.
+    whole = replace(case, gradients=case.gradients * (LATE + 1))
+    after = tracer.step(case.gradients[0])
+    return compare(subject, whole, LATE + 1, after, position, "from its own state before it")

@@ -113,7 +113,9 @@ def execute(unit: Unit, profile: Profile, seed: int) -> Outcome:
         with _alarm(profile.seconds):
             _explore(unit, profile, seed, search)
     except _TimeUp:
-        outcome = Outcome("timeout", message=f"not done after {profile.seconds} s")
+        # A failure that was still being simplified is a failure.
+        late = Outcome("timeout", message=f"not done after {profile.seconds} s")
+        outcome = late if search.failure is None else _failure(search.failure)
     except Exception as error:
         outcome = _failure(search.failure or error)
     else:

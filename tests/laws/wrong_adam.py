@@ -88,11 +88,10 @@ def _slip(
     laws: tuple[str, ...],
     bug: str = "",
     says: str = "",
-    unseen: str = "",
     **parts: Any,
 ) -> Slip:
     rule = replace(form, **parts).rule()
-    return Slip(name, what, laws, fixed(rule), says=says, bug=bug, unseen=unseen)
+    return Slip(name, what, laws, fixed(rule), says=says, bug=bug)
 
 
 def _common(form: Form, dialect: str) -> list[Slip]:
@@ -226,8 +225,7 @@ def _corrections(form: Form) -> list[Slip]:
             form,
             "saturates",
             "the count stops at 256, as in bfloat16",
-            SEQUENCE,
-            unseen="no law takes more than 20 steps",
+            ("late-steps",),
             count=lambda t: min(t + 1, 256),
         ),
         _slip(form, "first-biased", "the first moment is not corrected", FIRST, correction1=never),

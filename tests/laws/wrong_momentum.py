@@ -106,11 +106,10 @@ def variant(
     *,
     point: Rule | None = None,
     bug: str = "",
-    unseen: str = "",
     **parts: Any,
 ) -> Slip:
     rule = replace(form, **parts).rule()
-    return Slip(name, what, laws, fixed(rule), point, bug=bug, unseen=unseen)
+    return Slip(name, what, laws, fixed(rule), point, bug=bug)
 
 
 def common(form: Form, point: Rule | None = None) -> list[Slip]:

@@ -26,7 +26,7 @@ class Slip:
     ``make`` returns a fresh rule, so that no test sees what another left behind. With ``per_run``
     it is called again for every run: what the rule keeps outside its state belongs to that run.
     ``raises`` allows the verdict ``error``. ``says`` is part of the message of the rejection.
-    ``bug`` is the id of a bug that a library had. ``unseen`` says why no law sees the slip.
+    ``bug`` is the id of a bug that a library had.
     """
 
     name: str
@@ -38,7 +38,6 @@ class Slip:
     raises: bool = False
     says: str = ""
     bug: str = ""
-    unseen: str = ""
 
 
 @dataclass(frozen=True)
