@@ -178,6 +178,7 @@ def run(request: Request, directory: Path, progress: Progress | None = None) -> 
     plan = Plan(request)
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / JOURNAL
+    _sign(request, directory)
     results = _earlier(path, plan) if request.resume else {}
     if not request.resume:
         path.unlink(missing_ok=True)
@@ -196,6 +197,28 @@ def run(request: Request, directory: Path, progress: Progress | None = None) -> 
                 arrived(result)
         notes += _run_pytest(plan, set(results), directory, arrived)
     return build_report(plan, list(results.values()), notes)
+
+
+def _sign(request: Request, directory: Path) -> None:
+    """Write down what results depend on beside their units; refuse to mix two such runs."""
+    signature = {
+        "profile": request.profile,
+        "seed": request.seed,
+        "device": request.device,
+        "known": [str(path) for path in request.known],
+        "optcheck": version("optcheck"),
+    }
+    path = directory / "run.json"
+    if request.resume and path.is_file():
+        try:
+            before = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise BackendError(f"{path} is corrupt: run again without --resume") from error
+        if before != signature:
+            raise BackendError(
+                f"{directory} holds another run ({before}): repeat its options, or leave --resume"
+            )
+    path.write_text(json.dumps(signature), encoding="utf-8")
 
 
 def _earlier(path: Path, plan: Plan) -> dict[str, Result]:

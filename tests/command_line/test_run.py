@@ -134,6 +134,11 @@ def test_resume_goes_on_where_the_run_stopped(optcheck: Command, tmp_path: Path)
     seconds = {result.seconds for result in load_report(folder / "report.json").results}
     assert seconds.issuperset(kept), "results that were there are not computed again"
 
+    other = optcheck(*arguments, "--resume", "--seed", "1")
+    assert other.returncode == 2
+    assert "holds another run" in other.stderr
+    assert len(other.stderr.strip().splitlines()) == 1
+
 
 def test_the_number_of_jobs_changes_no_verdict(optcheck: Command, tmp_path: Path) -> None:
     select = ("--profile", "quick", "--select", "numpy method:momentum")
