@@ -157,12 +157,11 @@ def test_declared_deviations_are_known_and_stale_ones_fail(
     entry = '[[deviation]]\nlaw = "{}"\nbackend = "mine"\nmethod = "adam"\nreason = "we swap"\n'
     run = ("run", f"{adam_file(SWAP)}:backend", "--profile", "quick", "--known", str(declaration))
 
-    laws = ("exact-step", "exact-sequence", "constant-gradient-moments", "adam-first-step-size")
     done = optcheck("run", f"{tmp_path / 'mine.py'}:backend", "--profile", "quick")
     report = load_report(tmp_path / "optcheck-report" / "report.json")
     failing = {result.law for result in report.results if result.verdict is Verdict.FAIL}
     assert done.returncode == 1
-    assert failing <= set(laws)
+    assert "exact-sequence" in failing
 
     declaration.write_text("".join(entry.format(law) for law in failing), encoding="utf-8")
     assert optcheck(*run).returncode == 0
