@@ -179,9 +179,9 @@ def run(request: Request, directory: Path, progress: Progress | None = None) -> 
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / JOURNAL
     _sign(request, directory)
-    results = _earlier(path, plan) if request.resume else {}
     if not request.resume:
         path.unlink(missing_ok=True)
+    results = _earlier(path, plan)
     watch = progress or Silent()
     watch.started(len(plan.units) + len(plan.absent), len(results))
     notes: list[str] = []

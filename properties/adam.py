@@ -65,12 +65,16 @@ def constant_gradient_moments(subject: Subject, data: st.DataObject) -> float:
             )
             worst = larger(worst, ratio)
     if np.isnan(worst) and not _shown(subject, snapshot):
-        raise NotShown(f"{subject.backend.name} does not show the moments of {subject.record.id}")
+        raise _moments_not_shown(subject)
     return worst
 
 
 def _shown(subject: Subject, snapshot: Snapshot) -> bool:
     return any(name in snapshot.vectors for name, _, _ in _MOMENTS[subject.record.id])
+
+
+def _moments_not_shown(subject: Subject) -> NotShown:
+    return NotShown(f"{subject.backend.name} does not show the moments of {subject.record.id}")
 
 
 def _is_corrected_adam(subject: Subject) -> bool:
@@ -133,7 +137,7 @@ def late_steps(subject: Subject, data: st.DataObject) -> float:
         before = tracer.step(case.gradients[0])
     oracle = oracle_for(subject, case)
     if not set(before.vectors) >= {"parameter", "first_moment", "second_moment"}:
-        raise NotShown(f"{subject.backend.name} does not show the moments of {subject.record.id}")
+        raise _moments_not_shown(subject)
     position = oracle.advance(oracle.at(LATE, before.vectors), flat(case.gradients[0]))
     # The script repeats the constant gradient, and so the whole run.
     whole = replace(case, gradients=case.gradients * (LATE + 1))
