@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from optcheck.reference import adadelta as _adadelta
 from optcheck.reference import adagrad as _adagrad  # registers its methods
-from optcheck.reference import adam as _adam
-from optcheck.reference import nesterov as _nesterov
+from optcheck.reference import adam_variants as _adam_variants
+from optcheck.reference import nadam as _nadam
 from optcheck.reference import rates as _rates
-from optcheck.reference import rmsprop as _rmsprop
+from optcheck.reference import signs as _signs
+from optcheck.reference import stochastic as _stochastic
+from optcheck.reference import swats as _swats
 from optcheck.reference.clipping import CLIPPINGS, Clipping
 from optcheck.reference.domains import Domain, DomainError, check_hyperparameters
 from optcheck.reference.formats import FORMATS, Format
 from optcheck.reference.registry import (
     EQUATIONS,
     METHODS,
+    MODIFIERS,
     Dialect,
     Equation,
     Method,
+    Modifier,
     equation,
     method,
     statement,
@@ -28,6 +33,7 @@ __all__ = [
     "EQUATIONS",
     "FORMATS",
     "METHODS",
+    "MODIFIERS",
     "SCHEDULES",
     "Clipping",
     "Dialect",
@@ -36,6 +42,7 @@ __all__ = [
     "Equation",
     "Format",
     "Method",
+    "Modifier",
     "Schedule",
     "check_hyperparameters",
     "equation",
@@ -44,4 +51,4 @@ __all__ = [
     "watch_calls",
 ]
 
-del _adagrad, _adam, _nesterov, _rates, _rmsprop
+del _adadelta, _adagrad, _adam_variants, _nadam, _rates, _signs, _stochastic, _swats

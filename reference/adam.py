@@ -82,7 +82,8 @@ statement(
 )
 
 
-def _moments(g: Any, state: Any, h: Any) -> dict[str, Any]:
+def moments(g: Any, state: Any, h: Any) -> dict[str, Any]:
+    """The first two moments after this gradient, by name."""
     return {
         "first_moment": exponential_average(
             state["first_moment"], g, h.beta1, interpolated="lerp" in h.evaluation
@@ -93,7 +94,7 @@ def _moments(g: Any, state: Any, h: Any) -> dict[str, Any]:
 
 def _corrected(denominator: Any) -> Any:
     def update(w: Any, g: Any, state: Any, h: Any) -> Any:
-        after = _moments(g, state, h)
+        after = moments(g, state, h)
         return corrected_update(w, after, h, denominator), after
 
     return update
@@ -105,16 +106,17 @@ def _plain_update(w: Any, moments: Any, epsilon: Any, learning_rate: Any) -> Any
 
 
 def _epsilon_hat(w: Any, g: Any, state: Any, h: Any) -> Any:
-    after = _moments(g, state, h)
+    after = moments(g, state, h)
     return _plain_update(w, after, h.epsilon, epsilon_hat_rate(h)), after
 
 
 def _uncorrected(w: Any, g: Any, state: Any, h: Any) -> Any:
-    after = _moments(g, state, h)
+    after = moments(g, state, h)
     return _plain_update(w, after, h.epsilon, h.learning_rate), after
 
 
-def _zero_moments(zeros: Any, h: Any) -> dict[str, Any]:
+def zero_moments(zeros: Any, h: Any) -> dict[str, Any]:
+    """Both moments before the first update."""
     return {"first_moment": zeros, "second_moment": zeros}
 
 
@@ -135,25 +137,25 @@ ADAM = method(
                 update=_corrected(epsilon_outside_root),
                 equations=("adam-update-epsilon-outside", "adam-bias-correction"),
                 summary="w - eta m_hat / (sqrt(v_hat) + epsilon)",
-                initial_state=_zero_moments,
+                initial_state=zero_moments,
             ),
             "epsilon-inside-root": Dialect(
                 update=_corrected(epsilon_inside_root),
                 equations=("adam-update-epsilon-inside", "adam-bias-correction"),
                 summary="w - eta m_hat / sqrt(v_hat + epsilon)",
-                initial_state=_zero_moments,
+                initial_state=zero_moments,
             ),
             "epsilon-hat": Dialect(
                 update=_epsilon_hat,
                 equations=("adam-update-epsilon-hat", "adam-bias-correction"),
                 summary="w - eta sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon)",
-                initial_state=_zero_moments,
+                initial_state=zero_moments,
             ),
             "uncorrected": Dialect(
                 update=_uncorrected,
                 equations=("adam-update-uncorrected",),
                 summary="w - eta m / (sqrt(v) + epsilon)",
-                initial_state=_zero_moments,
+                initial_state=zero_moments,
             ),
         },
     )

@@ -141,10 +141,13 @@ class Scalar:
 
     def __init__(self, ball: arb, bits: int) -> None:
         self.bits = bits
+        if bits >= EXACT_BITS:
+            self.ball = ball
+            return
         with ball_arithmetic():
             ball = rounded(ball, bits)
             tiny = _SMALLEST_NORMAL.get(bits, 0.0)
-            subnormal = not ball.is_zero() and ball.abs_lower() < tiny
+            subnormal = tiny and not ball.is_zero() and ball.abs_lower() < tiny
             self.ball = ball + arb(0, tiny) if subnormal else ball
 
     def _with(self, other: Any, operation: Callable[[arb, arb], arb]) -> Any:
@@ -229,6 +232,8 @@ class Balls:
                 raise ValueError(f"vectors of {len(self)} and {len(other)} elements do not match")
             return other.balls
         if isinstance(other, Scalar):
+            if self.arithmetic.bits >= EXACT_BITS:
+                return [other.ball] * len(self)
             with ball_arithmetic():
                 return [self.arithmetic.result(other.ball)] * len(self)
         if isinstance(other, int):
@@ -242,11 +247,11 @@ class Balls:
         return self._result(operation, self.balls, operands)
 
     def _result(self, operation: Callable[..., arb], *operands: Sequence[arb]) -> Self:
-        result = self.arithmetic.result
         with ball_arithmetic():
-            return type(self)(
-                [result(operation(*each)) for each in zip(*operands, strict=True)], self.arithmetic
-            )
+            balls = [operation(*each) for each in zip(*operands, strict=True)]
+            if self.arithmetic.bits < EXACT_BITS:
+                balls = [self.arithmetic.result(ball) for ball in balls]
+        return type(self)(balls, self.arithmetic)
 
     def __add__(self, other: Any) -> Any:
         return self._with(other, lambda a, b: a + b)
@@ -295,6 +300,18 @@ class Balls:
                 self.arithmetic,
             )
 
+    def reordered(self, *terms: Balls) -> Self:
+        """Allow for one more rounding of sums of ``terms``, and of their product with a scalar."""
+        if self.arithmetic.bits >= EXACT_BITS:
+            return self
+        with ball_arithmetic():
+            unit = arb(2) ** -self.arithmetic.bits
+            balls = []
+            for ball, *more in zip(self.balls, *(term.balls for term in terms), strict=True):
+                size = sum((abs(each) for each in more), arb(0)).abs_upper()
+                balls.append(ball + arb(0, 1) * (unit * size))
+        return type(self)(balls, self.arithmetic)
+
     def apply(self, function: Callable[[arb], arb]) -> Self:
         """``function`` of each element, at the array's precision."""
         return self._result(function, self.balls)
@@ -305,6 +322,15 @@ class Balls:
         if not isinstance(result, Balls):
             raise TypeError(f"no function of a vector and a {type(other).__name__}")
         return result  # type: ignore[return-value]
+
+    def choose(self, function: Callable[..., arb], *others: Any) -> Balls:
+        """``function`` of each element and of those of ``others``, without a rounding."""
+        operands = [self._operands(other) for other in others]
+        if None in operands:
+            raise TypeError("others are vectors, scalars or integers")
+        with ball_arithmetic():
+            balls = [function(*each) for each in zip(self.balls, *operands, strict=True)]  # type: ignore[arg-type]
+        return Balls(balls, self.arithmetic)
 
     def total(self) -> Scalar:
         """The sum of the elements, with a bound that holds for every order of summation.

@@ -1,28 +1,36 @@
-"""Gradient clipping by norm."""
+"""Gradient clipping: by norm, by global norm, by value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 from optcheck.reference.domains import Domain, constant, positive
-from optcheck.reference.functions import maximum, minimum, norm
+from optcheck.reference.functions import maximum, minimum, norm, sqrt
 from optcheck.reference.registry import equation
 
 
 @dataclass(frozen=True)
 class Clipping:
-    """A rule that shortens a gradient: (flat gradient, h) to flat gradient."""
+    """A rule that limits a gradient: (flat gradient, h) to flat gradient.
+
+    ``joint`` rules see all arrays as one vector, the others see each array by itself. ``measure``
+    is what they limit: the Euclidean ``norm``, or the ``largest`` magnitude.
+    """
 
     id: str
     title: str
     source: str
-    hyperparameters: Mapping[str, Domain]
     dialects: Mapping[str, Callable[[Any, SimpleNamespace], Any]]
     equations: tuple[str, ...]
-    extra: Mapping[str, Mapping[str, Domain]]
+    joint: bool = False
+    measure: str = "norm"
+    hyperparameters: Mapping[str, Domain] = field(
+        default_factory=lambda: {"threshold": positive(1.0, 0.1, 5.0)}
+    )
+    extra: Mapping[str, Mapping[str, Domain]] = field(default_factory=dict)
     family: str = "clipping"
 
     def domains(self, dialect: str) -> dict[str, Domain]:
@@ -52,15 +60,68 @@ def clip_by_stabilised_norm(g: Any, h: Any) -> Any:
     return g * minimum(h.threshold / (norm(g) + h.stabiliser), 1)
 
 
+@equation(
+    "gradient-clipping-by-root-mean-square",
+    title="Clipping by the root of the mean square",
+    formula=r"\mathbf g\leftarrow\mathbf g\,\min\Big(1,\frac{v\sqrt n}{\|\mathbf g\|}\Big)",
+    sources=("optax:clip_by_block_rms",),
+)
+def clip_by_root_mean_square(g: Any, h: Any) -> Any:
+    """``g / max(1, rms(g) / v)``, with ``rms(g)`` the norm over the root of the size."""
+    size = h.at(max(len(g), 1)).step
+    return g / maximum(norm(g) / sqrt(size) / h.threshold, h.at(1).step)
+
+
+@equation(
+    "gradient-clipping-by-value",
+    title="Clipping by value: each coordinate by itself",
+    formula=r"g_i\leftarrow\max(-v,\min(v,g_i))",
+    sources=("goodfellow:sec 8.2.5",),
+)
+def clip_by_value(g: Any, h: Any) -> Any:
+    """``max(-v, min(v, g))``; the direction changes."""
+    return maximum(minimum(g, h.threshold), -h.threshold)
+
+
+# torch divides by norm + 1e-6 and offers no way to change it
+_STABILISER = {"stabilised-norm": {"stabiliser": constant(1e-6)}}
+
 CLIP_BY_NORM = Clipping(
     id="clip-by-norm",
-    title="Gradient clipping by norm",
+    title="Gradient clipping by the norm of each array",
     source="goodfellow:sec 8.2.5",
-    hyperparameters={"threshold": positive(1.0, 0.1, 5.0)},
-    dialects={"exact": clip_by_norm, "stabilised-norm": clip_by_stabilised_norm},
-    equations=("gradient-clipping-by-norm", "gradient-clipping-by-stabilised-norm"),
-    # torch divides by norm + 1e-6 and offers no way to change it
-    extra={"stabilised-norm": {"stabiliser": constant(1e-6)}},
+    dialects={
+        "exact": clip_by_norm,
+        "stabilised-norm": clip_by_stabilised_norm,
+        "root-mean-square": clip_by_root_mean_square,
+    },
+    equations=(
+        "gradient-clipping-by-norm",
+        "gradient-clipping-by-stabilised-norm",
+        "gradient-clipping-by-root-mean-square",
+    ),
+    extra=_STABILISER,
 )
 
-CLIPPINGS: dict[str, Clipping] = {CLIP_BY_NORM.id: CLIP_BY_NORM}
+CLIP_BY_GLOBAL_NORM = Clipping(
+    id="clip-by-global-norm",
+    title="Gradient clipping by the norm of all arrays together",
+    source="goodfellow:sec 8.2.5",
+    dialects={"exact": clip_by_norm, "stabilised-norm": clip_by_stabilised_norm},
+    equations=("gradient-clipping-by-norm", "gradient-clipping-by-stabilised-norm"),
+    joint=True,
+    extra=_STABILISER,
+)
+
+CLIP_BY_VALUE = Clipping(
+    id="clip-by-value",
+    title="Gradient clipping by value",
+    source="goodfellow:sec 8.2.5",
+    dialects={"exact": clip_by_value},
+    equations=("gradient-clipping-by-value",),
+    measure="largest",
+)
+
+CLIPPINGS: dict[str, Clipping] = {
+    record.id: record for record in (CLIP_BY_NORM, CLIP_BY_GLOBAL_NORM, CLIP_BY_VALUE)
+}

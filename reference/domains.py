@@ -65,6 +65,21 @@ def open_unit_interval(*typical: float) -> Domain:
     return Domain(0.0, 1.0, typical, low_included=False)
 
 
+def open_interval(*typical: float) -> Domain:
+    """Strictly between 0 and 1: factors that shrink a step."""
+    return Domain(0.0, 1.0, typical, low_included=False, high_included=False)
+
+
+def above(low: float, *typical: float) -> Domain:
+    """Above ``low``: factors that let a step grow."""
+    return Domain(low, math.inf, typical, low_included=False, high_included=False)
+
+
+def at_least(low: float, *typical: float) -> Domain:
+    """From ``low`` on: thresholds below which an equation is not defined."""
+    return Domain(low, math.inf, typical, high_included=False)
+
+
 def negative(*typical: float) -> Domain:
     """Below zero: exponents of a decaying power law."""
     return Domain(-math.inf, 0.0, typical, low_included=False, high_included=False)

@@ -8,12 +8,13 @@ covers both branches: either is right.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from flint import arb
 
-from optcheck.reference.balls import Balls, Scalar
+from optcheck.reference.balls import Balls, Scalar, ball_arithmetic
 
 
 def _is_ball(value: Any) -> bool:
@@ -81,6 +82,65 @@ def scaled_quotient(scale: Any, numerator: Any, denominator: Any) -> Any:
         return result
     slack = abs(scale) + (1 + abs(scale)) * abs(numerator) + (1 + abs(scale)) / abs(denominator)
     return result.widened(slack)
+
+
+def sign(value: Any) -> Any:
+    """1, 0 or -1, element by element; a ball across zero covers all that it may be."""
+    return by_sign(value, 1, 0, -1) if _is_ball(value) else np.sign(value)
+
+
+def by_sign(condition: Any, positive: Any, zero: Any, negative: Any) -> Any:
+    """One of three vectors or numbers, element by element, by the sign of ``condition``.
+
+    An undecided ball covers all three.
+    """
+    if isinstance(condition, Balls):
+        return condition.choose(_ball_by_sign, positive, zero, negative)
+    return np.where(condition > 0, positive, np.where(condition < 0, negative, zero))
+
+
+def _ball_by_sign(condition: arb, positive: arb, zero: arb, negative: arb) -> arb:
+    if not condition.is_finite():
+        return arb("nan")
+    if condition.is_zero():
+        return zero
+    if condition.lower() > 0:
+        return positive
+    if condition.upper() < 0:
+        return negative
+    return positive.union(negative).union(zero)
+
+
+def choose(condition: Any, positive: Callable[[], Any], otherwise: Callable[[], Any]) -> Any:
+    """``positive()`` where the scalar ``condition`` is above 0, else ``otherwise()``.
+
+    Only what is needed is evaluated; an undecided ball covers both vectors.
+    """
+    if not isinstance(condition, Scalar):
+        return positive() if condition > 0 else otherwise()
+    with ball_arithmetic():
+        low, high = condition.ball.lower(), condition.ball.upper()
+    if high <= 0:
+        return otherwise()
+    if low > 0:
+        return positive()
+    return positive().pair(otherwise(), lambda a, b: a.union(b))
+
+
+def root_of_difference(value: Any) -> Any:
+    """Square root of a number that is not negative, but that rounding may make so.
+
+    There nothing is decided: the rule is correct, and yet its result may be undefined.
+    """
+    if _is_ball(value):
+        return value.apply(lambda ball: arb("nan") if ball.lower() < 0 else ball.sqrt())
+    return np.sqrt(value)
+
+
+def dot(first: Any, second: Any) -> Any:
+    """Inner product of two flat vectors; a scalar."""
+    product = first * second
+    return product.total() if isinstance(product, Balls) else np.sum(product)
 
 
 def norm(vector: Any) -> Any:

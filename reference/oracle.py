@@ -8,10 +8,9 @@ derivation, and what it leaves for reordered and fused arithmetic, is in docs/or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -131,6 +130,11 @@ class UpdateOracle:
         self.form = method.dialect(dialect)
         self.hyperparameters = dict(hyperparameters)
         self.arithmetics = (Arithmetic.exact(), working)
+        # Made once: most of a short case's time would go into making them at every step.
+        self.scalars = {
+            arithmetic: {name: arithmetic.scalar(value) for name, value in hyperparameters.items()}
+            for arithmetic in self.arithmetics
+        }
 
     def start(self, parameter: npt.ArrayLike) -> Position:
         """Before the first update, at ``parameter``, shape ``(n,)``."""
@@ -150,12 +154,19 @@ class UpdateOracle:
         return _position(step, exact, working)
 
     def advance(
-        self, position: Position, gradient: npt.ArrayLike, learning_rate: float | None = None
+        self,
+        position: Position,
+        gradient: npt.ArrayLike,
+        learning_rate: float | None = None,
+        signals: Mapping[str, npt.ArrayLike] | None = None,
     ) -> Position:
-        """One update with ``gradient``, shape ``(n,)``."""
+        """One update with ``gradient``, shape ``(n,)``, and with what else the dialect is told."""
         results = []
         for arithmetic, vectors in zip(self.arithmetics, _split(position), strict=True):
             h = self._h(arithmetic, position.step + 1, learning_rate)
+            for name, value in (signals or {}).items():
+                told = arithmetic.scalar(value) if np.ndim(value) == 0 else arithmetic.array(value)  # type: ignore[arg-type]
+                setattr(h, name, told)
             parameter = vectors.pop("parameter")
             new, state = self.form.update(parameter, arithmetic.array(gradient), vectors, h)
             results.append({"parameter": new, **state})
@@ -174,26 +185,35 @@ class UpdateOracle:
     def _h(
         self, arithmetic: Arithmetic, step: int, learning_rate: float | None
     ) -> SimpleNamespace:
-        values = dict(self.hyperparameters)
+        scalars = self.scalars[arithmetic]
         if learning_rate is not None:
-            values["learning_rate"] = learning_rate
-        return namespace(arithmetic, values, step, self.evaluation)
+            scalars = {**scalars, "learning_rate": arithmetic.scalar(learning_rate)}
+        return _h(arithmetic, scalars, self.hyperparameters, step, self.evaluation)
 
 
 def namespace(
-    arithmetic: Arithmetic,
-    hyperparameters: Mapping[str, float],
-    step: int,
-    evaluation: frozenset[str] = frozenset(),
+    arithmetic: Arithmetic, hyperparameters: Mapping[str, float], step: int
 ) -> SimpleNamespace:
     """What formulas call ``h``: hyper-parameters and the step count in one arithmetic."""
     scalars = {name: arithmetic.scalar(value) for name, value in hyperparameters.items()}
+    return _h(arithmetic, scalars, hyperparameters, step, frozenset())
+
+
+def _h(
+    arithmetic: Arithmetic,
+    scalars: Mapping[str, Scalar],
+    hyperparameters: Mapping[str, float],
+    step: int,
+    evaluation: frozenset[str],
+) -> SimpleNamespace:
     return SimpleNamespace(
         **scalars,
         step=arithmetic.step(step),
+        count=step,
         first=step == 1,
         given=hyperparameters,
         evaluation=evaluation,
+        at=lambda other: _h(arithmetic, scalars, hyperparameters, other, evaluation),
     )
 
 
@@ -247,13 +267,19 @@ def clipped(
     clipping: Clipping,
     dialect: str,
     hyperparameters: Mapping[str, float],
-    gradient: npt.ArrayLike,
+    gradients: Sequence[npt.ArrayLike],
     working: Arithmetic,
 ) -> Quantity:
-    """The clipped gradient, shape ``(n,)``."""
+    """The clipped gradients, one after the other as one vector.
+
+    Each of ``gradients`` is one array; a joint rule sees them all as one.
+    """
+    vectors = [np.ravel(each) for each in gradients]
     rule = clipping.dialects[dialect]
-    results: list[Any] = [
-        rule(arithmetic.array(gradient), namespace(arithmetic, hyperparameters, 0))
-        for arithmetic in (Arithmetic.exact(), working)
-    ]
+    results = []
+    for arithmetic in (Arithmetic.exact(), working):
+        h = namespace(arithmetic, hyperparameters, 0)
+        parts = [np.concatenate(vectors)] if clipping.joint else vectors
+        balls = [ball for part in parts for ball in rule(arithmetic.array(part), h).balls]
+        results.append(Balls(balls, arithmetic))
     return Quantity(*results)

@@ -154,6 +154,17 @@ def signed_steps(learning_rate: float, gradient: Iterable[float]) -> Balls:
     return Balls(steps, Arithmetic.exact())
 
 
+def normalised_distances(learning_rate: float, gradient: Iterable[float], epsilon: float) -> Balls:
+    """``-learning_rate * g / (abs(g) + epsilon)``; zero where g is zero."""
+    with ball_arithmetic():
+        rate, small = arb(learning_rate), arb(epsilon)
+        steps = [
+            -rate * arb(value) / (abs(arb(value)) + small) if value else arb(0)
+            for value in gradient
+        ]
+    return Balls(steps, Arithmetic.exact())
+
+
 def _geometric(q: arb, terms: int) -> arb:
     """``1 + q + ... + q**(terms - 1)``, summed in closed form where that is defined."""
     if (1 - q).contains(0):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
@@ -119,10 +119,12 @@ class Dialect:
     """One of several inequivalent forms of a method.
 
     ``update`` maps (parameter, gradient, state, h) to (parameter, state); ``h`` holds the
-    hyper-parameters, ``step`` (the number of this update, from 1), ``first`` and ``evaluation``
-    (``lerp``, ``zero-guard``: how an implementation evaluates the equation; the claims of
+    hyper-parameters, ``step`` (the number of this update, from 1), ``count`` (the same as an
+    integer), ``at(n)`` (``h`` with the step number n), ``first`` and ``evaluation`` (``lerp``,
+    ``zero-guard``: how an implementation evaluates the equation; the claims of
     ``optcheck.backends`` explain them). The gradient is taken at ``evaluation_point``, which is
-    the parameter itself unless a dialect looks ahead.
+    the parameter itself unless a dialect looks ahead. ``signals`` names what an update is told
+    beside its gradient, found in ``h`` too: ``loss`` is a number, the others are like gradients.
     """
 
     update: Update
@@ -130,11 +132,38 @@ class Dialect:
     summary: str
     initial_state: InitialState = lambda zeros, h: {}
     evaluation_point: EvaluationPoint | None = None
+    signals: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Modifier:
+    """What may be joined to any dialect with ``+``: weight decay, maximising, a falling rate."""
+
+    id: str
+    summary: str
+    equations: tuple[str, ...]
+    wrap: Callable[[Update], Update]
+    hyperparameters: Mapping[str, Domain] = field(default_factory=dict)
+
+
+MODIFIERS: dict[str, Modifier] = {}
+
+
+def modifier(record: Modifier) -> Modifier:
+    """Register a modifier. They are applied in the order of registration, the last one first."""
+    if record.id in MODIFIERS:
+        raise ValueError(f"modifier {record.id!r} is registered twice")
+    MODIFIERS[record.id] = record
+    return record
 
 
 @dataclass(frozen=True)
 class Method:
-    """An update rule: hyper-parameters with their domains, and dialects."""
+    """An update rule: hyper-parameters with their domains, and dialects.
+
+    ``elementwise`` rules treat every coordinate alone. ``scheduled`` ones read their learning rate
+    at every step. ``constraint`` says what is wrong with hyper-parameters that do not go together.
+    """
 
     id: str
     title: str
@@ -144,23 +173,49 @@ class Method:
     dialects: Mapping[str, Dialect]
     # hyper-parameters that only some dialects have
     extra: Mapping[str, Mapping[str, Domain]] = field(default_factory=dict)
+    elementwise: bool = True
+    scheduled: bool = True
+    constraint: Callable[[Mapping[str, float]], str | None] = lambda h: None
 
     def domains(self, dialect: str) -> dict[str, Domain]:
         """All hyper-parameters of ``dialect`` with their domains."""
-        return {**self.hyperparameters, **self.extra.get(dialect, {})}
+        base, modifiers = self._parts(dialect)
+        domains = {**self.hyperparameters, **self.extra.get(base, {})}
+        for each in modifiers:
+            domains.update(each.hyperparameters)
+        return domains
 
     def dialect(self, name: str) -> Dialect:
-        """The dialect called ``name``.
+        """The dialect called ``name``; modifiers may follow it, joined with ``+``.
 
         Raises
         ------
         DomainError
             There is none; the message lists those there are.
         """
-        if name not in self.dialects:
-            known = ", ".join(self.dialects)
-            raise DomainError(f"{self.id} has no dialect {name!r}; it has {known}")
-        return self.dialects[name]
+        base, modifiers = self._parts(name)
+        form = self.dialects[base]
+        for each in modifiers:
+            form = replace(
+                form,
+                update=each.wrap(form.update),
+                equations=(*form.equations, *each.equations),
+                summary=f"{form.summary}; {each.summary}",
+            )
+        return form
+
+    def _parts(self, name: str) -> tuple[str, list[Modifier]]:
+        """The dialect proper, and the modifiers in the order in which they wrap it."""
+        base, joined = name, []
+        while base not in self.dialects:
+            base, plus, last = base.rpartition("+")
+            if not plus or last not in MODIFIERS:
+                known, more = ", ".join(self.dialects), ", ".join(MODIFIERS)
+                raise DomainError(
+                    f"{self.id} has no dialect {name!r}; it has {known}, each with + {more}"
+                )
+            joined.append(last)
+        return base, [each for key, each in MODIFIERS.items() if key in joined]
 
     def step(
         self,
@@ -168,12 +223,14 @@ class Method:
         parameter: npt.ArrayLike,
         gradient: npt.ArrayLike,
         state: State | None = None,
+        signals: Mapping[str, Any] | None = None,
         **hyperparameters: float,
     ) -> tuple[npt.NDArray[np.floating[Any]], dict[str, Any]]:
         """One update in floating point.
 
         ``parameter`` and ``gradient`` have one shape and a floating dtype. ``state`` is what the
-        last call returned (``None`` before the first). Returns the new parameter and state.
+        last call returned (``None`` before the first). ``signals`` holds what the dialect is told
+        beside the gradient. Returns the new parameter and state.
 
         Raises
         ------
@@ -182,17 +239,37 @@ class Method:
         """
         form = self.dialect(dialect)
         check_hyperparameters(self.id, self.source, self.domains(dialect), hyperparameters)
+        if problem := self.constraint(hyperparameters):
+            raise DomainError(f"{problem} ({self.id}; {self.source})")
         w, g = np.asarray(parameter), np.asarray(gradient)
         _check_arrays(self.id, w, g)
         count = 1 if state is None else int(state["step"]) + 1
         # Python floats, which leave a float32 array what it is.
         values = {name: float(value) for name, value in hyperparameters.items()}
-        h = SimpleNamespace(**values, step=count, first=count == 1, evaluation=frozenset())
+        h = _float_namespace(values, count, signals or {})
         old = form.initial_state(np.zeros_like(w), h) if state is None else state
         new, after = form.update(w, g, old, h)
         # Copies: a state must not share memory with the caller's gradient.
-        copies = {name: np.array(value, dtype=w.dtype) for name, value in after.items()}
+        copies = {
+            name: value if isinstance(value, str) else np.array(value, dtype=w.dtype)
+            for name, value in after.items()
+        }
         return np.asarray(new), {**copies, "step": count}
+
+
+def _float_namespace(
+    values: Mapping[str, float], count: int, signals: Mapping[str, Any]
+) -> SimpleNamespace:
+    return SimpleNamespace(
+        **values,
+        **signals,
+        step=count,
+        count=count,
+        first=count == 1,
+        evaluation=frozenset(),
+        given=values,
+        at=lambda other: _float_namespace(values, other, signals),
+    )
 
 
 def _check_arrays(owner: str, parameter: npt.NDArray[Any], gradient: npt.NDArray[Any]) -> None:
