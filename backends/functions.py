@@ -58,6 +58,8 @@ class FunctionRun:
         self.hyperparameters = dict(hyperparameters)
         self.learning_rates = learning_rates
         self.states = [{} for _ in parameters] if states is None else states
+        # Hyper-parameters of each parameter, where there are groups of them.
+        self.groups: list[Hyperparameters] = []
         self.steps = 0
 
     def _now(self) -> dict[str, float]:
@@ -65,13 +67,19 @@ class FunctionRun:
             self.hyperparameters["learning_rate"] = self.learning_rates[self.steps]
         return self.hyperparameters
 
-    def step(self, gradients: Sequence[Array]) -> None:
-        hyperparameters = self._now()
-        for index, (gradient, state) in enumerate(zip(gradients, self.states, strict=True)):
-            new = self.function(self.values[index], gradient, state, **hyperparameters)
-            if new is not None:
-                self.values[index] = new
+    def step(self, gradients: Sequence[Array | None], **signals: Any) -> None:
+        self.hyperparameters = self._now()
+        for index, gradient in enumerate(gradients):
+            if gradient is not None:
+                told = {name: _of(value, index) for name, value in signals.items()}
+                self._update(index, gradient, told)
         self.steps += 1
+
+    def _update(self, index: int, gradient: Array, told: dict[str, Any]) -> None:
+        h = self.groups[index] if self.groups else self.hyperparameters
+        new = self.function(self.values[index], gradient, self.states[index], **h, **told)
+        if new is not None:
+            self.values[index] = new
 
     def parameters(self) -> Sequence[Array]:
         return self.values
@@ -96,6 +104,19 @@ class FunctionRun:
 
     def save(self) -> bytes:
         return pickle.dumps(self.states)
+
+    def count(self) -> int | None:
+        counts = [state.get("step") for state in self.states]
+        return None if None in counts else int(counts[0])  # type: ignore[arg-type]
+
+    def set_count(self, count: int) -> None:
+        for state in self.states:
+            state["step"] = type(state["step"])(count)
+
+
+def _of(value: Any, index: int) -> Any:
+    """What the parameter ``index`` is told: its own array, or the one number for all."""
+    return value[index] if isinstance(value, (list, tuple)) else value
 
 
 def _is_like(state: Any, value: Array) -> bool:
@@ -142,24 +163,48 @@ class FunctionUpdateRule:
             evaluation_point=self.point,
         )
 
+    def start_groups(
+        self, groups: Sequence[tuple[Sequence[Array], Hyperparameters]]
+    ) -> FunctionRun:
+        run = self.start([array for arrays, _ in groups for array in arrays], {})
+        run.groups = [h for arrays, h in groups for _ in arrays]
+        return run
+
     def script(self, case: Case, quantity: str) -> str:
         collect = "parameters" if quantity == "parameter" else f"[s[{quantity!r}] for s in states]"
         write = functools.partial(literals, dtype=case.dtype, transposed=case.transposed)
         rates = case.learning_rates
         change = f"\n    hyperparameters['learning_rate'] = {list(rates)!r}[t]" if rates else ""
+        told, tell = _signals(case, write)
         return f"""{_import(self.function)}
 
 parameters = {write(case.parameters)}
 gradients = [
 {"".join(f"    {write(each)},{chr(10)}" for each in case.gradients)}]
 hyperparameters = {dict(case.hyperparameters)!r}
-states = [{{}} for _ in parameters]
+{told}states = [{{}} for _ in parameters]
 for t, step_gradients in enumerate(gradients):{change}
     for i, gradient in enumerate(step_gradients):
-        new = rule(parameters[i], gradient, states[i], **hyperparameters)
+        new = rule(parameters[i], gradient, states[i], **hyperparameters{tell})
         parameters[i] = parameters[i] if new is None else new
 computed = [float(x) for array in {collect} for x in np.ravel(array)]
 """
+
+
+def _signals(case: Case, write: Callable[[Any], str]) -> tuple[str, str]:
+    """Lines that define ``signals``, and the arguments that pass them on; empty for most rules."""
+    if not case.signals:
+        return "", ""
+    rows = []
+    for signals in case.signals:
+        parts = [
+            f"{name!r}: {write(value) if isinstance(value, tuple) else repr(value)}"
+            for name, value in signals.items()
+        ]
+        rows.append("    {" + ", ".join(parts) + "},\n")
+    told = f"signals = [\n{''.join(rows)}]\n"
+    of = "{k: v[i] if isinstance(v, list) else v for k, v in signals[t].items()}"
+    return told, f", **{of}"
 
 
 class FunctionScheduleRule:
@@ -220,16 +265,18 @@ class FunctionBackend:
         *,
         dialect: str,
         evaluation_point: Callable[..., Array] | None = None,
+        defaults: Hyperparameters | None = None,
         **options: Option,
     ) -> Callable[[Function], Function]:
         """Claim that the function is ``method`` in ``dialect``.
 
         ``evaluation_point(parameter, state, **hyperparameters)`` says where a rule that looks
-        ahead wants its next gradient.
+        ahead wants its next gradient. ``defaults`` are the values that are documented for
+        hyper-parameters which the function may be called without.
         """
 
         def register(function: Function) -> Function:
-            claim = Claim(method, dialect, options)
+            claim = Claim(method, dialect, options, defaults=defaults, missing_gradients=True)
             self._update_rules.append(FunctionUpdateRule(function, claim, evaluation_point))
             return function
 

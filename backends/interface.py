@@ -19,7 +19,8 @@ INTERFACE_VERSION = 1
 Floats = npt.NDArray[np.float64]
 Hyperparameters = Mapping[str, float]
 Option = str | int | float | bool
-Evaluation = Literal["lerp", "zero-guard"]
+Evaluation = Literal["lerp", "zero-guard", "decay-factor"]
+Signals = Mapping[str, float | tuple[Floats, ...]]
 Compilation = Literal["none", "operations", "programs"]
 
 
@@ -36,10 +37,16 @@ class Claim:
     scalars made of the step count); where it is silent, both are Python floats with 53.
     ``evaluation`` says where an implementation leaves the textbook's order of operations without
     leaving the equation: ``lerp`` averages gradients as ``m + (1 - beta) (g - m)``; ``zero-guard``
-    takes no step where the accumulated square is 0, as it is when a tiny square underflows.
+    takes no step where the accumulated square is 0, as it is when a tiny square underflows;
+    ``decay-factor`` decays as ``w * (1 - learning_rate * weight_decay)`` before the update.
     ``compilation`` says what is compiled on first use: nothing, each operation for each shape, or
     the whole program for each setting of hyper-parameters; the laws spend accordingly.
-    ``limits`` returns why the library refuses hyper-parameters that the method allows, or None.
+    ``limits`` returns why the library refuses hyper-parameters that the method allows, or None;
+    ``fixed`` are hyper-parameters that it does not let anybody choose. ``defaults`` are the values
+    that the library documents for hyper-parameters that are left out of ``start``; None where it
+    has none. ``missing_gradients`` says that a gradient may be None. ``complex_numbers`` says how
+    complex parameters are taken: as ``pairs`` of reals, by their ``modulus``, or not at all.
+    ``thorough_only`` keeps what is slow to build out of the other profiles.
     """
 
     method: str
@@ -51,6 +58,11 @@ class Claim:
     evaluation: frozenset[Evaluation] = frozenset()
     compilation: Compilation = "none"
     limits: Callable[[Hyperparameters], str | None] = no_limits
+    fixed: Hyperparameters = field(default_factory=dict)
+    defaults: Hyperparameters | None = None
+    missing_gradients: bool = False
+    complex_numbers: Literal["pairs", "modulus"] | None = None
+    thorough_only: bool = False
 
     @property
     def name(self) -> str:
@@ -66,6 +78,8 @@ class Case:
     ``gradients[t]`` has one array for each of ``parameters``, of the same shape, representable in
     ``dtype``. ``learning_rates`` has one rate for each step, or is None where the rate is the
     constant hyper-parameter. ``transposed`` asks for non-contiguous storage of matrices.
+    ``signals`` has, for each step, what the rule is told beside its gradients: a number, or
+    arrays like the gradients; it is empty for most rules.
     """
 
     hyperparameters: Hyperparameters
@@ -74,6 +88,7 @@ class Case:
     dtype: str
     learning_rates: tuple[float, ...] | None = None
     transposed: bool = False
+    signals: tuple[Signals, ...] = ()
 
     @property
     def steps(self) -> int:
@@ -83,7 +98,12 @@ class Case:
     def until(self, step: int) -> Case:
         """The first ``step`` updates of this case."""
         rates = None if self.learning_rates is None else self.learning_rates[:step]
-        return replace(self, gradients=self.gradients[:step], learning_rates=rates)
+        return replace(
+            self,
+            gradients=self.gradients[:step],
+            learning_rates=rates,
+            signals=self.signals[:step],
+        )
 
     def rate(self, step: int) -> float | None:
         """The learning rate of update ``step`` (from 0) where it is scheduled."""
@@ -93,8 +113,8 @@ class Case:
 class Run(Protocol):
     """One optimization in progress."""
 
-    def step(self, gradients: Sequence[Any]) -> None:
-        """One update with native gradients."""
+    def step(self, gradients: Sequence[Any], **signals: Any) -> None:
+        """One update with native gradients, and with what else the rule is told."""
 
     def parameters(self) -> Sequence[Any]:
         """The current parameters, native."""
@@ -132,6 +152,25 @@ class UpdateRule(Protocol):
 
         ``quantity`` is ``parameter`` or the name of a state.
         """
+
+
+@runtime_checkable
+class CountsSteps(Protocol):
+    """A run that shows its step count, and can go on from any other."""
+
+    def count(self) -> int | None:
+        """The updates done so far, or None where the rule does not count them."""
+
+    def set_count(self, count: int) -> None:
+        """Restore the saved state with another count in it."""
+
+
+@runtime_checkable
+class HasGroups(Protocol):
+    """An update rule that takes groups of parameters with hyper-parameters of their own."""
+
+    def start_groups(self, groups: Sequence[tuple[Sequence[Any], Hyperparameters]]) -> Run:
+        """Begin; the run's parameters and gradients are those of all groups in order."""
 
 
 class ScheduleRule(Protocol):
@@ -177,7 +216,7 @@ class Backend(Protocol):
         """A new native array; ``transposed`` asks for non-contiguous memory."""
 
     def to_numpy(self, array: Any) -> Floats:
-        """The values of a native array, copied, as float64."""
+        """The values of a native array, copied, as float64 (complex128 if it is complex)."""
 
     def dtype(self, array: Any) -> str:
         """The dtype name of a native array."""

@@ -1,0 +1,75 @@
+"""optax, eager and under ``jax.jit``: a table of claims.
+
+float32 and bfloat16 run with x64 off, as their users run them: what depends on the step count is
+then computed in float32. float64 runs with x64 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from optcheck.backends.interface import INTERFACE_VERSION, Floats
+from optcheck.backends.jax.clipping import OptaxClipping, clippings
+from optcheck.backends.jax.expressions import x64
+from optcheck.backends.jax.schedules import OptaxSchedule, schedules
+from optcheck.backends.jax.update_rules import OptaxRule, update_rules
+
+__all__ = ["JaxBackend", "x64"]
+
+
+class JaxBackend:
+    """optax on one platform."""
+
+    name = "jax"
+    interface_version = INTERFACE_VERSION
+
+    def __init__(self, device: str = "cpu") -> None:
+        platform = "gpu" if device == "cuda" else device
+        try:
+            self.device = jax.devices(platform)[0]
+        except RuntimeError as error:
+            raise LookupError(f"JAX sees no {device} device; run with --device cpu") from error
+
+    @property
+    def _flushes_subnormals(self) -> bool:
+        return bool(self.device.platform == "cpu")
+
+    def library(self) -> tuple[str, str]:
+        return "optax", optax.__version__
+
+    def environment(self) -> Mapping[str, str]:
+        return {
+            "jax": jax.__version__,
+            "device name": str(self.device),
+            "x64": "off for float32 and bfloat16, on for float64",
+        }
+
+    def asarray(self, values: Floats, dtype: str, *, transposed: bool = False) -> jax.Array:
+        with x64(dtype):
+            array: jax.Array = jax.device_put(jnp.asarray(values, dtype=dtype), self.device)
+        return array
+
+    def to_numpy(self, array: jax.Array) -> Floats:
+        complex_numbers = jnp.iscomplexobj(array)
+        return np.array(array).astype(np.complex128 if complex_numbers else np.float64)
+
+    def dtype(self, array: jax.Array) -> str:
+        return str(array.dtype)
+
+    def synchronize(self, arrays: Sequence[jax.Array]) -> None:
+        for array in arrays:
+            array.block_until_ready()
+
+    def update_rules(self) -> Sequence[OptaxRule]:
+        return update_rules(flushes_subnormals=self._flushes_subnormals)
+
+    def schedules(self) -> Sequence[OptaxSchedule]:
+        return schedules()
+
+    def clippings(self) -> Sequence[OptaxClipping]:
+        return clippings(flushes_subnormals=self._flushes_subnormals)

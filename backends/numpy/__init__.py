@@ -1,0 +1,37 @@
+"""NumPy: optcheck's own implementation of every rule, vectorised and in place.
+
+It is written against the texts and not against ``optcheck.reference``, which it may not import:
+two independent readings of one equation check each other. Each family has a module; a rule is a
+plain function ``rule(w, g, state, *, learning_rate, ...)`` that changes the array ``w``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optcheck.backends.functions import FunctionBackend
+from optcheck.backends.numpy import (
+    adam,
+    adam_variants,
+    adaptive,
+    clipping,
+    momentum,
+    schedules,
+    signs,
+    stochastic,
+)
+
+_FAMILIES = (momentum, adaptive, adam, adam_variants, signs, stochastic, schedules, clipping)
+
+
+class NumpyBackend(FunctionBackend):
+    """The functions of this package."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        if device != "cpu":
+            raise LookupError("NumPy runs on the CPU alone; use --device cpu")
+        super().__init__("numpy", library="numpy", version=np.__version__)
+        for family in _FAMILIES:
+            self._update_rules += family.rules.update_rules()
+            self._schedules += family.rules.schedules()
+            self._clippings += family.rules.clippings()

@@ -1,0 +1,76 @@
+"""torch: its optimizers in every path, its schedulers and ``clip_grad_norm_``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from optcheck.backends.interface import INTERFACE_VERSION, Claim, Floats
+from optcheck.backends.torch.clipping import CALLS, TorchClipping
+from optcheck.backends.torch.schedules import SCHEDULES, TorchSchedule
+from optcheck.backends.torch.table import DTYPES, FOREACH, SINGLE, claims
+from optcheck.backends.torch.update_rules import TorchRule
+
+__all__ = ["TorchBackend"]
+
+
+class TorchBackend:
+    """torch on one device."""
+
+    name = "torch"
+    interface_version = INTERFACE_VERSION
+
+    def __init__(self, device: str = "cpu") -> None:
+        if device == "cuda" and not torch.cuda.is_available():
+            raise LookupError("torch sees no CUDA device; run with --device cpu")
+        self.device = torch.device(device)
+        # TF32 would round to 11 bits what the laws budget at 24.
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
+    def library(self) -> tuple[str, str]:
+        return "torch", torch.__version__
+
+    def environment(self) -> Mapping[str, str]:
+        return {
+            "threads": str(torch.get_num_threads()),
+            "TF32": "on" if torch.backends.cuda.matmul.allow_tf32 else "off",
+            "device name": torch.cuda.get_device_name() if self.device.type == "cuda" else "cpu",
+        }
+
+    def asarray(self, values: Floats, dtype: str, *, transposed: bool = False) -> torch.Tensor:
+        tensor = torch.tensor(values, dtype=getattr(torch, dtype), device=self.device)
+        if transposed and tensor.ndim > 1:
+            tensor = tensor.T.contiguous().T
+        return tensor
+
+    def to_numpy(self, array: torch.Tensor) -> Floats:
+        wide = torch.complex128 if array.is_complex() else torch.float64
+        return np.array(array.detach().to("cpu", wide).numpy())
+
+    def dtype(self, array: torch.Tensor) -> str:
+        return str(array.dtype).removeprefix("torch.")
+
+    def synchronize(self, arrays: Sequence[torch.Tensor]) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    def update_rules(self) -> Sequence[TorchRule]:
+        device = self.device.type
+        return [TorchRule(claim, row, device) for row, claim in claims(device)]
+
+    def schedules(self) -> Sequence[TorchSchedule]:
+        return SCHEDULES
+
+    def clippings(self) -> Sequence[TorchClipping]:
+        dialects = {"clip-by-value": "exact"}
+        return [
+            TorchClipping(
+                Claim(method, dialects.get(method, "stabilised-norm"), options, DTYPES),
+                self.device.type,
+            )
+            for method in CALLS
+            for options in (SINGLE, FOREACH)
+        ]
