@@ -19,7 +19,7 @@ from rich.table import Table
 
 from optcheck import catalogue
 from optcheck.backends import BackendError
-from optcheck.properties import ClaimError
+from optcheck.properties import PROFILES, ClaimError
 from optcheck.properties.known import KnownDeviationsError, load_known
 from optcheck.reports import Report, ReportError, Result, Verdict, headline, write_report
 from optcheck.runner import Request, run
@@ -92,7 +92,7 @@ def run_command(
     Exits 0 when all that is implemented conforms, 1 when something does not, 2 when the run could
     not start.
     """
-    if profile not in ("quick", "default", "thorough"):
+    if profile not in PROFILES:
         _refuse(f"--profile={profile} is not quick, default or thorough")
     if device not in ("cpu", "cuda"):
         _refuse(f"--device={device} is not cpu or cuda")
@@ -228,3 +228,33 @@ def bench(
     except subprocess.CalledProcessError as error:
         _refuse(f"the benchmark ended with status {error.returncode}; see {out}/bench.log")
     console.print(table)
+
+
+@app.command()
+def coverage(
+    backends: Annotated[list[str], typer.Argument(metavar="BACKEND...")],
+    profile: Annotated[str, typer.Option(help="quick, default or thorough.")] = "quick",
+    seed: Annotated[int, typer.Option(help="Another seed draws other cases.")] = 0,
+) -> None:
+    """List the lines of the libraries' own optimizer modules that no law enters."""
+    from optcheck.suites.coverage import measure, ranges
+
+    if profile not in PROFILES:
+        _refuse(f"--profile={profile} is not quick, default or thorough")
+    try:
+        functions = measure(backends, profile, seed)
+    except (BackendError, ClaimError) as error:
+        _refuse(str(error))
+    except LookupError as error:
+        _refuse(str(error.args[0]))
+    table = Table("module", "function", "lines", "entered", "lines that no law enters")
+    for each in functions:
+        if each.entered:
+            done = f"{each.lines - len(each.missed)}"
+            table.add_row(each.module, each.name, str(each.lines), done, ranges(each.missed))
+    console.print(table)
+    never = [f"{each.module}.{each.name}" for each in functions if not each.entered]
+    console.print(f"never entered: {', '.join(never) or 'none'}", markup=False, soft_wrap=True)
+    inside = [each for each in functions if each.entered]
+    lines, missed = (sum(each.lines for each in inside), sum(len(e.missed) for e in inside))
+    console.print(f"{lines - missed} of {lines} lines of the functions that a law enters")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from optcheck.properties import adam as _adam  # registers its laws
+from optcheck.properties import adam as _adam  # each registers its laws
+from optcheck.properties import adaptive as _adaptive
 from optcheck.properties import clipping as _clipping
+from optcheck.properties import closed_forms as _closed_forms
+from optcheck.properties import hygiene as _hygiene
+from optcheck.properties import parameters as _parameters
+from optcheck.properties import paths as _paths
 from optcheck.properties import rates as _rates
+from optcheck.properties import reductions as _reductions
 from optcheck.properties import schedules as _schedules
-from optcheck.properties import update_rules as _update_rules
+from optcheck.properties import signs as _signs
 from optcheck.properties.execute import PROFILES, Outcome, Profile, execute
 from optcheck.properties.law import LAWS, Deviation, Law, Subject
 from optcheck.properties.units import ClaimError, Unit, implementations, units
@@ -26,4 +32,5 @@ __all__ = [
     "units",
 ]
 
-del _adam, _clipping, _rates, _schedules, _update_rules
+del _adam, _adaptive, _clipping, _closed_forms, _hygiene, _parameters, _paths, _rates
+del _reductions, _schedules, _signs

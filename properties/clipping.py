@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -39,14 +40,14 @@ class _Input:
         rows = gradient_sequence(drawn, 1, self.h["threshold"], form)
         self.gradients = split(rows[0], layout)
         self.quantity: Quantity = clipped(
-            subject.record, subject.claim.dialect, self.h, flat(self.gradients), subject.working
+            subject.record, subject.claim.dialect, self.h, self.gradients, subject.working
         )
         self.computed = self._clip()
 
     def _clip(self) -> Floats:
         backend, dtype = self.subject.backend, self.subject.dtype
         native = [backend.asarray(gradient, dtype) for gradient in self.gradients]
-        with under_test(self.subject, self.describe()):
+        with under_test(self.subject, self.describe):
             answer = list(self.subject.rule.clip(native, self.h))
             arrays = [backend.to_numpy(array) for array in answer]
             dtypes = [backend.dtype(array) for array in answer]
@@ -93,9 +94,10 @@ def clip_values(subject: Subject, data: st.DataObject) -> float:
 
 @law(
     id="clip-bounds-the-norm",
-    title="The clipped norm does not exceed the threshold",
+    title="What is limited does not exceed the threshold",
     statement=(
-        "The norm after clipping exceeds neither the threshold nor the norm before, by more than "
+        "The norm after clipping (of each array, or of all together; the largest magnitude, where "
+        "values are clipped) exceeds neither the threshold nor what it was before, by more than "
         "the rounding that each element may suffer (triangle inequality)."
     ),
     oracle="identity",
@@ -106,18 +108,33 @@ def clip_bounds_the_norm(subject: Subject, data: st.DataObject) -> float:
     allowed = drawn.quantity.allowed()
     if not np.all(np.isfinite(allowed)):
         return float("nan")
-    # hypot scales, so that neither huge nor tiny gradients overflow or vanish in the square; n
-    # roundings of at most one unit each are far below the allowance of a float32 element.
-    before, after = _norm(flat(drawn.gradients)), _norm(drawn.computed)
-    bound = min(drawn.h["threshold"], before)
-    room = _norm(allowed) + bound * 2.0**-50
-    if after <= bound:
+    vectors = [flat(drawn.gradients), drawn.computed, allowed]
+    ends = np.cumsum([gradient.size for gradient in drawn.gradients])[:-1]
+    parts = [vectors] if subject.record.joint else list(_parts(vectors, ends))
+    return max(_excess(drawn, *part) for part in parts)
+
+
+def _parts(vectors: list[Floats], ends: Any) -> Iterator[list[Floats]]:
+    return (list(each) for each in zip(*(np.split(v, ends) for v in vectors), strict=True))
+
+
+def _excess(drawn: _Input, before: Floats, after: Floats, allowed: Floats) -> float:
+    """How far one vector is above its bound, in units of what rounding explains."""
+    subject, threshold = drawn.subject, drawn.h["threshold"]
+    if subject.claim.dialect == "root-mean-square":
+        threshold *= float(np.sqrt(before.size))
+    measure = _norm if subject.record.measure == "norm" else _largest
+    bound = min(threshold, measure(before))
+    # n roundings of at most one unit each are far below the allowance of a float32 element.
+    room = measure(allowed) + bound * 2.0**-50
+    reached = measure(after)
+    if reached <= bound:
         return 0.0
-    excess = (after - bound) / room if room else float("inf")
+    excess = (reached - bound) / room if room else float("inf")
     if not excess <= 1.0:
         raise Deviation(
-            f"{subject.name}: the clipped norm is {after:.17g}, above {bound:.17g} by "
-            f"{excess:.3g} times what rounding explains",
+            f"{subject.name}: the clipped {subject.record.measure} is {reached:.17g}, above "
+            f"{bound:.17g} by {excess:.3g} times what rounding explains",
             ratio=excess,
             counterexample=drawn.describe(),
         )
@@ -125,4 +142,9 @@ def clip_bounds_the_norm(subject: Subject, data: st.DataObject) -> float:
 
 
 def _norm(vector: Floats) -> float:
+    # hypot scales, so that neither huge nor tiny gradients overflow or vanish in the square.
     return float(np.hypot.reduce(vector)) if vector.size else 0.0
+
+
+def _largest(vector: Floats) -> float:
+    return float(np.max(np.abs(vector))) if vector.size else 0.0

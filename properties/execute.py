@@ -62,6 +62,13 @@ class _EnoughShrinking(BaseException):
     """Leaves Hypothesis, which must not catch it, with the simplest failure so far."""
 
 
+class _Unasked(BaseException):
+    """Leaves Hypothesis, which would look for a simpler example of it, with the reason."""
+
+    def __init__(self, reason: NotShown) -> None:
+        self.reason = reason
+
+
 class _TimeUp(BaseException):
     """The unit's time is over."""
 
@@ -107,6 +114,8 @@ def execute(unit: Unit, profile: Profile, seed: int) -> Outcome:
     """
     if unit.subject is None:
         return Outcome("unsupported", message=unit.unsupported or "")
+    if unit.subject.claim.thorough_only and profile.name != "thorough":
+        return Outcome("unsupported", message="slow to build: asked in the profile thorough alone")
     search = _Search(profile.shrink_attempts)
     started = time.monotonic()
     try:
@@ -149,9 +158,13 @@ def _explore(unit: Unit, profile: Profile, seed: int, search: _Search) -> None:
         except (Deviation, ImplementationError) as failure:
             search.failed(failure)
             raise
+        except NotShown as reason:
+            raise _Unasked(reason) from None
 
     try:
         explore()
+    except _Unasked as unasked:
+        raise unasked.reason from None
     except _EnoughShrinking:
         assert search.failure is not None
         raise search.failure from None

@@ -17,8 +17,8 @@ from optcheck.properties.units import Unit
 
 SHIPPED = Path(__file__).with_name("known_deviations.toml")
 
-_REQUIRED = ("law", "backend", "method", "reason")
-_OPTIONAL = ("dialect", "options", "dtype", "link", "script")
+_REQUIRED = ("law", "backend", "reason")
+_OPTIONAL = ("method", "dialect", "options", "dtype", "link", "script")
 
 
 class KnownDeviationsError(ValueError):
@@ -31,8 +31,8 @@ class KnownDeviation:
 
     law: str
     backend: str
-    method: str
     reason: str
+    method: str = ""
     dialect: str = ""
     dtype: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -42,7 +42,8 @@ class KnownDeviation:
     def matches(self, unit: Unit) -> bool:
         """Whether the declaration is about ``unit``."""
         return (
-            (self.law, self.backend, self.method) == (unit.law.id, unit.backend, unit.method)
+            (self.law, self.backend) == (unit.law.id, unit.backend)
+            and self.method in ("", unit.method)
             and self.dialect in ("", unit.dialect)
             and self.dtype in ("", unit.dtype)
             and all(unit.options.get(name) == value for name, value in self.options.items())
@@ -51,7 +52,7 @@ class KnownDeviation:
     def judge(self, outcome: Outcome) -> Outcome:
         """The outcome in the light of the declaration."""
         link = f" ({self.link})" if self.link else ""
-        if outcome.verdict == "fail":
+        if outcome.verdict in ("fail", "error"):
             return replace(
                 outcome,
                 verdict="known",

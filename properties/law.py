@@ -68,6 +68,11 @@ class Subject:
         return claim
 
     @property
+    def plain_dialect(self) -> bool:
+        """Whether the dialect is one of the method's own, without a modifier."""
+        return self.claim.dialect in self.record.dialects
+
+    @property
     def working(self) -> Arithmetic:
         """The arithmetic that the implementation declares."""
         hyperparameters, steps = self.claim.scalar_bits.get(self.dtype, (53, 53))
@@ -110,7 +115,11 @@ class Law:
     share: float = 1.0
     # Laws about rates run on the plain path; the exact laws tie the other paths to it.
     every_path: bool = True
-    dtypes: tuple[str, ...] = field(default=tuple(FORMATS))
+    # Asked of dialects that are joined with a modifier too.
+    with_modifiers: bool = False
+    # What has nothing to do with the precision is asked in one dtype, the first that is claimed.
+    one_dtype: bool = False
+    dtypes: tuple[str, ...] = ("float32", "float64", "float16", "bfloat16")
 
 
 LAWS: dict[str, Law] = {}

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from optcheck.backends.interface import Case, Floats
 from optcheck.properties.law import Deviation, Subject, law
 from optcheck.properties.strategies import Gradients
-from optcheck.properties.trace import Tracer, describe, flat, require, run_case
-from optcheck.properties.update_rules import draw_case, oracle_for
+from optcheck.properties.trace import Tracer, describe, end_of, flat, require
+from optcheck.properties.update_rules import draw_case, final_position
 from optcheck.reference.balls import Balls
 from optcheck.reference.oracle import Bound, Quantity
 from optcheck.reference.rates import contracted_modes, largest_stable_rate, slope_displacement
@@ -179,15 +179,12 @@ def _displacement(subject: Subject, data: st.DataObject, ratio: int) -> float:
     gradients = Gradients((pattern,), noise=False)
     case = draw_case(subject, data, max_steps=20, gradients=gradients, from_zero=True)
     steps, gradient = case.steps, flat(case.gradients[0])
-    oracle = oracle_for(subject, case)
-    position = oracle.start(flat(case.parameters))
-    for each in case.gradients:
-        position = oracle.advance(position, flat(each))
+    position = final_position(subject, case)
     h = dict(case.hyperparameters)
     exact: Balls = slope_displacement(subject.claim.dialect, steps, h, gradient, ratio)
     return require(
         Quantity(exact, position.parameter.working),
-        run_case(subject, case)[-1].parameter,
+        end_of(subject, case).parameter,
         what=f"{subject.name}: displacement after {steps} {pattern} gradients",
         counterexample=lambda: describe(case),
         body=lambda: subject.rule.script(case, "parameter"),

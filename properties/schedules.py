@@ -25,7 +25,7 @@ def _draw(subject: Subject, data: st.DataObject, steps: int) -> tuple[dict[str, 
 
 
 def _rates(subject: Subject, h: dict[str, float], steps: int) -> Floats:
-    with under_test(subject, {"hyperparameters": h, "steps": steps}):
+    with under_test(subject, lambda: {"hyperparameters": h, "steps": steps}):
         return np.array(list(subject.rule.rates(h, steps)), dtype=np.float64)
 
 

@@ -8,6 +8,7 @@ and shrinks to one coordinate with a constant gradient of 1.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from optcheck.backends.interface import Case, Claim, Floats
-from optcheck.reference import FORMATS, Domain, Format
+from optcheck.backends.interface import Case, Claim, Floats, Signals
+from optcheck.reference import FORMATS, Domain, Format, Method
 
 Layout = tuple[tuple[int, ...], ...]
 
@@ -25,6 +26,7 @@ Layout = tuple[tuple[int, ...], ...]
 ONE: Layout = ((),)
 SEVERAL: Layout = ((3,), (2, 2), (), (0,))
 SCALARS: Layout = ((),) * 8
+VECTOR: Layout = ((8,),)
 
 # Gradients over time, as a function of the step number 0, 1, 2, ... and the number of steps.
 PATTERNS: dict[str, Callable[[int, int], float]] = {
@@ -59,40 +61,37 @@ def hyperparameter(domain: Domain) -> st.SearchStrategy[float]:
         near_one = st.integers(1, 12).map(lambda k: 1.0 - 2.0**-k)
         # The end itself is a usual value; what is next to it does nothing that 0 does not do.
         return usual | near_one | st.floats(max(domain.low, 1e-3), 1.0 - 2.0**-12)
-    sign = -1.0 if domain.high <= 0 else 1.0
-    return usual | st.floats(-5.0, 1.0).map(lambda e: sign * 10.0**e)
+    if domain.high <= 0:
+        return usual | st.floats(-5.0, 1.0).map(lambda e: -(10.0**e))
+    return usual | st.floats(-5.0, 1.0).map(lambda e: domain.low + 10.0**e)
 
 
 def hyperparameters(
     domains: Mapping[str, Domain],
     claim: Claim,
     fixed: Mapping[str, float] | None = None,
+    constraint: Callable[[Mapping[str, float]], str | None] = lambda h: None,
 ) -> st.SearchStrategy[dict[str, float]]:
     """Legal hyper-parameters that the library does not refuse."""
-    given = fixed or {}
+    given = {**claim.fixed, **(fixed or {})}
     values = st.fixed_dictionaries(
         {
             name: st.just(given[name]) if name in given else hyperparameter(domain)
             for name, domain in domains.items()
         }
     )
-    return values.filter(lambda h: claim.limits(h) is None)
+    return values.filter(lambda h: constraint(h) is None and claim.limits(h) is None)
 
 
 # Sizes of a gradient: where branches are, and the range between. Names are resolved against the
 # case's epsilon and format, so that the strategy is one object for all cases.
-_SIZES = (
-    st.just(1.0)
-    | st.sampled_from(["epsilon", "root of epsilon", "epsilon squared", 1e-4, 1e3, 1e-8])
-    | st.floats(-15.0, 15.0).map(lambda e: 10.0**e)
-    | st.sampled_from(
-        [
-            0.0,
-            -0.0,
-            *("smallest normal", "large subnormal", "subnormal", "nearly overflowing square"),
-        ]
-    )
+_BRANCHES: tuple[float | str, ...] = (
+    *(1.0, "epsilon", "root of epsilon", "epsilon squared", 1e-4, 1e3, 1e-8, 0.0, -0.0),
+    *("smallest normal", "large subnormal", "subnormal", "nearly overflowing square"),
 )
+_RANGE = tuple(10.0 ** (exponent / 2) for exponent in range(-30, 31))
+# As many of the one kind as of the other.
+_SIZES = (*_BRANCHES * (len(_RANGE) // len(_BRANCHES)), *_RANGE)
 
 
 def _size(drawn: float | str, epsilon: float, form: Format) -> float:
@@ -119,11 +118,29 @@ class Gradients:
 
     def strategy(self, count: int) -> st.SearchStrategy[tuple[int, list[tuple[str, float, Any]]]]:
         """A seed of the noise, and a (pattern, sign, size) for each of ``count`` coordinates."""
-        coordinate = st.tuples(
-            st.sampled_from(self.patterns), st.sampled_from([1.0, -1.0]), _SIZES
-        )
+        # One choice among all combinations: that is three times as fast as three choices.
+        coordinate = st.sampled_from(list(itertools.product(self.patterns, (1.0, -1.0), _SIZES)))
         seeds = st.integers(0, 2**16) if self.noise else st.just(0)
         return st.tuples(seeds, st.lists(coordinate, min_size=count, max_size=count))
+
+
+def extreme_gradients(form: Format, layout: Layout, steps: int) -> st.SearchStrategy[Any]:
+    """Gradients near the ends of the range, and ordinary ones between, some changing sign.
+
+    The largest leave room for sums of them, and their squares overflow. Each size occurs once, in
+    any order, so that every example meets them all: ``layout`` has eight coordinates.
+    """
+    large, root = form.largest / 4096, 4 * math.sqrt(form.largest)
+    small = 2.0 ** (form.minimum_exponent // 2)  # the square of less than that underflows
+    sizes = (large, -large, root, -root, 1.0, small / 4, form.smallest_normal)
+    alternate = (1.0, -1.0, 1.0, -1.0, 1.0, -1.0, 1.0, -1.0)
+
+    def build(order: list[tuple[float, float]]) -> tuple[tuple[Floats, ...], ...]:
+        rows = [[size * sign**step for size, sign in order] for step in range(steps)]
+        return tuple(split(representable(np.array(row), form), layout) for row in rows)
+
+    pairs = zip((*sizes, form.smallest_subnormal), alternate, strict=True)
+    return st.permutations(list(pairs)).map(build)
 
 
 def gradient_sequence(
@@ -140,8 +157,22 @@ def gradient_sequence(
     return representable(gradients, form)
 
 
+def _told(
+    names: tuple[str, ...], seed: int, steps: int, layout: Layout, form: Format
+) -> tuple[Signals, ...]:
+    """What the rule is told beside its gradients: small whole losses, gradients of size 1."""
+    random = np.random.default_rng(seed)
+
+    def one(name: str) -> float | tuple[Floats, ...]:
+        if name == "loss":
+            return float(random.integers(0, 3))
+        return split(representable(random.normal(size=_count(layout)), form), layout)
+
+    return tuple({name: one(name) for name in names} for _ in range(steps)) if names else ()
+
+
 def cases(
-    domains: Mapping[str, Domain],
+    method: Method,
     claim: Claim,
     dtype: str,
     *,
@@ -149,31 +180,32 @@ def cases(
     min_steps: int = 1,
     fixed: Mapping[str, float] | None = None,
     scheduled: bool = False,
-    layouts: tuple[Layout, ...] = (ONE, SEVERAL),
+    layouts: tuple[Layout, ...] | None = None,
     gradients: Gradients | None = None,
     from_zero: bool = False,
 ) -> st.SearchStrategy[Case]:
     """Cases of an update rule: hyper-parameters, parameters, a gradient sequence."""
     form = FORMATS[dtype]
+    names = method.dialect(claim.dialect).signals
+    domains = method.domains(claim.dialect)
+    shapes = layouts or ((ONE, SEVERAL) if method.elementwise else (ONE, VECTOR))
     # Strategies are made once, here: Hypothesis spends longer on making them than on drawing.
-    drawn = [(gradients or Gradients()).strategy(_count(layout)) for layout in layouts]
+    drawn = [(gradients or Gradients()).strategy(_count(layout)) for layout in shapes]
     parts = st.tuples(
-        hyperparameters(domains, claim, fixed),
+        hyperparameters(domains, claim, fixed, method.constraint),
         st.integers(min_steps, max_steps),
         # From zero the update itself is seen, and not its rounding into a large parameter.
         st.just(0.0) if from_zero else st.sampled_from([0.0, 1.0, 1e-6, 1e4]),
-        st.sampled_from(_RATES) if scheduled else st.just("constant"),
+        st.sampled_from(_RATES) if scheduled and method.scheduled else st.just("constant"),
         st.booleans(),
         st.one_of(
-            *(
-                st.tuples(st.just(layout), each)
-                for layout, each in zip(layouts, drawn, strict=True)
-            )
+            *(st.tuples(st.just(layout), each) for layout, each in zip(shapes, drawn, strict=True))
         ),
+        st.integers(0, 2**16) if names else st.just(0),
     )
 
     def build(values: tuple[Any, ...]) -> Case:
-        h, steps, scale, rates, transposed, (layout, sequence) = values
+        h, steps, scale, rates, transposed, (layout, sequence), seed = values
         # Adding 0.0 turns the -0.0 of a zero start into 0.0.
         start = representable(scale * np.linspace(-1.0, 1.0, _count(layout)) + 0.0, form)
         rows = gradient_sequence(sequence, steps, h.get("epsilon", 0.0), form)
@@ -184,6 +216,7 @@ def cases(
             dtype=dtype,
             learning_rates=_learning_rates(rates, h["learning_rate"], steps),
             transposed=transposed and layout is SEVERAL,
+            signals=_told(names, seed, steps, layout, form),
         )
 
     return parts.map(build)

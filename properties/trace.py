@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from optcheck.backends.interface import Case, Floats, Run
-from optcheck.properties.law import Deviation, ImplementationError, Subject
+from optcheck.backends.interface import Case, Floats, Hyperparameters, Run, Signals
+from optcheck.properties.law import Deviation, ImplementationError, NotShown, Subject
 from optcheck.reference import watch_calls
 from optcheck.reference.oracle import Bound, Quantity
 
@@ -28,56 +28,84 @@ class Snapshot:
 
 
 @contextmanager
-def under_test(subject: Subject, counterexample: Mapping[str, Any]) -> Iterator[None]:
+def under_test(
+    subject: Subject, counterexample: Callable[[], Mapping[str, Any]]
+) -> Iterator[None]:
     """Run an implementation: its exceptions are its own, and it may not ask the reference."""
     # NumPy's warnings about overflow are no verdict: the laws judge the numbers.
     with watch_calls() as calls, np.errstate(all="ignore"):
         try:
             yield
-        except (Deviation, ImplementationError):
+        except (Deviation, ImplementationError, NotShown):
             raise
         except Exception as error:
             first = (str(error).strip().splitlines() or ["no message"])[0]
             raise ImplementationError(
-                f"{subject.name} raised {type(error).__name__}: {first}", counterexample
+                f"{subject.name} raised {type(error).__name__}: {first}", counterexample()
             ) from error
     if calls:
         raise Deviation(
             f"{subject.name} calls optcheck.reference ({calls[0]}): it agrees with the equation "
             "because it asks it; implement the rule in the library under test",
-            counterexample=counterexample,
+            counterexample=counterexample(),
         )
 
 
 class Tracer:
     """One optimization, step by step, in flat float64 vectors."""
 
-    def __init__(self, subject: Subject, case: Case) -> None:
+    def __init__(self, subject: Subject, case: Case, given: Hyperparameters | None = None) -> None:
+        """Start; ``given`` are the hyper-parameters that the library is told, if not all."""
         self.subject = subject
         self.case = case
         self.shapes = [array.shape for array in case.parameters]
         self.last_gradients: list[Any] = []
-        with under_test(subject, describe(case)):
+        self.steps = 0
+        with under_test(subject, lambda: describe(case)):
             self.run: Run = subject.rule.start(
-                self._native(case.parameters), case.hyperparameters, case.learning_rates
+                self.native(case.parameters),
+                case.hyperparameters if given is None else given,
+                case.learning_rates,
             )
 
-    def _native(self, arrays: Sequence[Floats]) -> list[Any]:
+    def native(self, arrays: Sequence[Floats | None]) -> list[Any]:
+        """The arrays in the library's own type, in the case's dtype and storage."""
         backend, case = self.subject.backend, self.case
-        return [backend.asarray(a, case.dtype, transposed=case.transposed) for a in arrays]
+        return [
+            None if a is None else backend.asarray(a, case.dtype, transposed=case.transposed)
+            for a in arrays
+        ]
 
-    def step(self, gradients: Sequence[Floats]) -> Snapshot:
+    def describe(self) -> dict[str, Any]:
+        """The case as plain data."""
+        return describe(self.case)
+
+    def step(self, gradients: Sequence[Floats | None]) -> Snapshot:
+        """One update, and all that it shows."""
+        self.advance(gradients)
+        return self.snapshot()
+
+    def advance(self, gradients: Sequence[Floats | None]) -> None:
         """One update."""
-        native = self._native(gradients)
-        with under_test(self.subject, describe(self.case)):
-            self.run.step(native)
+        native = self.native(gradients)
+        with under_test(self.subject, self.describe):
+            self.run.step(native, **self.signals())
             self.subject.backend.synchronize(self.run.parameters())
         self.last_gradients = native
-        return self.snapshot()
+        self.steps += 1
+
+    def signals(self) -> dict[str, Any]:
+        """What the rule is told at this step; native where it is an array."""
+        if not self.case.signals:
+            return {}
+        return {
+            name: self.native(value) if isinstance(value, tuple) else value
+            for name, value in self.case.signals[self.steps].items()
+        }
 
     def snapshot(self) -> Snapshot:
         """Parameters and exposed state; shapes and dtypes must be those of the parameters."""
-        with under_test(self.subject, describe(self.case)):
+        with under_test(self.subject, self.describe):
             parameters = list(self.run.parameters())
             self._check("parameter", parameters)
             vectors = {"parameter": self._flat(parameters)}
@@ -87,7 +115,7 @@ class Tracer:
 
     def evaluation_point(self) -> Floats:
         """Where the next gradient is to be taken, flat."""
-        with under_test(self.subject, describe(self.case)):
+        with under_test(self.subject, self.describe):
             point = list(self.run.evaluation_point())
             self._check("evaluation point", point)
             return self._flat(point)
@@ -117,6 +145,14 @@ def run_case(subject: Subject, case: Case) -> list[Snapshot]:
     return [tracer.step(gradients) for gradients in case.gradients]
 
 
+def end_of(subject: Subject, case: Case) -> Snapshot:
+    """What is shown after the last update of ``case``."""
+    tracer = Tracer(subject, case)
+    for gradients in case.gradients:
+        tracer.advance(gradients)
+    return tracer.snapshot()
+
+
 def flat(arrays: Sequence[Floats]) -> Floats:
     """The arrays one after the other."""
     return np.concatenate([array.ravel() for array in arrays])
@@ -131,6 +167,24 @@ def describe(case: Case) -> dict[str, Any]:
         "parameters": [array.tolist() for array in case.parameters],
         "gradients": [[array.tolist() for array in each] for each in case.gradients],
         "transposed": case.transposed,
+        **({"signals": [_plain(each) for each in case.signals]} if case.signals else {}),
+    }
+
+
+def _plain(signals: Signals) -> dict[str, Any]:
+    return {
+        name: [array.tolist() for array in value] if isinstance(value, tuple) else value
+        for name, value in signals.items()
+    }
+
+
+def signals_at(case: Case, step: int) -> dict[str, Any]:
+    """What the rule is told at update ``step`` (from 0), flat, as the oracle takes it."""
+    if not case.signals:
+        return {}
+    return {
+        name: flat(value) if isinstance(value, tuple) else value
+        for name, value in case.signals[step].items()
     }
 
 
@@ -147,12 +201,11 @@ def require(
     ``body`` gives the source that computes the quantity on the library alone.
     """
     ratios = quantity.judge(computed)
-    if np.all(np.isnan(ratios)):
-        return float("nan")
-    worst = int(np.nanargmax(ratios))
-    ratio = float(ratios[worst])
-    if ratio <= 1.0:
+    decided = ratios[~np.isnan(ratios)]
+    ratio = float(decided.max()) if decided.size else float("nan")
+    if not ratio > 1.0:
         return ratio
+    worst = int(np.nanargmax(ratios))
     expected, allowed = quantity.expected(), quantity.allowed()
     c, e, a = float(computed[worst]), float(expected[worst]), float(allowed[worst])
     details = {"coordinate": worst, "computed": c, "expected": e, "allowed": a}

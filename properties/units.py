@@ -15,7 +15,14 @@ from optcheck.backends.interface import (
     HasUpdateRules,
 )
 from optcheck.properties.law import LAWS, Capability, Law, Subject
-from optcheck.reference import CLIPPINGS, FORMATS, METHODS, SCHEDULES
+from optcheck.reference import (
+    CLIPPINGS,
+    FORMATS,
+    METHODS,
+    SCHEDULES,
+    DomainError,
+    Method,
+)
 
 
 @dataclass(frozen=True)
@@ -131,11 +138,15 @@ def _known(backend: Backend, claim: Claim, records: Mapping[str, Any]) -> str:
         raise ClaimError(
             f"{backend.name} claims the method {claim.method!r}; known: {', '.join(records)}"
         )
-    dialects = records[claim.method].dialects
-    if claim.dialect not in dialects:
+    record = records[claim.method]
+    try:
+        known = isinstance(record, Method) and bool(record.dialect(claim.dialect))
+    except DomainError as error:
+        raise ClaimError(f"{backend.name} claims {claim.name}: {error}") from error
+    if not known and claim.dialect not in record.dialects:
         raise ClaimError(
             f"{backend.name} claims {claim.method}/{claim.dialect}; "
-            f"dialects of {claim.method}: {', '.join(dialects)}"
+            f"dialects of {claim.method}: {', '.join(record.dialects)}"
         )
     unknown = [dtype for dtype in claim.dtypes if dtype not in FORMATS]
     if unknown:
@@ -153,11 +164,10 @@ def _of_rule(
     record = _RECORDS[capability][claim.method]
     if not (plain or law.every_path):
         return
-    for dtype in claim.dtypes:
-        if dtype not in law.dtypes:
-            continue
+    asked = [dtype for dtype in law.dtypes if dtype in claim.dtypes]
+    for dtype in asked[:1] if law.one_dtype else asked:
         subject = Subject(backend, rule, capability, record, dtype, device)
-        if not law.about(subject):
+        if not (subject.plain_dialect or law.with_modifiers) or not law.about(subject):
             continue
         reason = law.excused(subject)
         yield Unit(
@@ -176,7 +186,10 @@ def _of_rule(
 
 
 def _equations(record: Any, dialect: str, law: Law) -> tuple[str, ...]:
-    form = record.dialects[dialect] if isinstance(record.dialects, Mapping) else None
+    if isinstance(record, Method):
+        form: Any = record.dialect(dialect)
+    else:
+        form = record.dialects[dialect] if isinstance(record.dialects, Mapping) else None
     own: tuple[str, ...] = getattr(form, "equations", None) or record.equations
     return tuple(dict.fromkeys((*own, *law.equations)))
 

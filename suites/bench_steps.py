@@ -10,7 +10,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from optcheck.backends import load_backend
-from optcheck.backends.interface import HasUpdateRules
+from optcheck.backends.interface import Claim, HasUpdateRules
 from optcheck.reference import METHODS
 
 DTYPE = "float32"
@@ -27,7 +27,7 @@ def _rules() -> list[Any]:
         backend = load_backend(spec, device)
         rules = backend.update_rules() if isinstance(backend, HasUpdateRules) else ()
         for rule in rules:
-            if DTYPE in rule.claim.dtypes:
+            if _is_timed(rule.claim):
                 found += [
                     pytest.param(
                         backend, rule, size, id=f"{backend.name}-{rule.claim.name}-{size}"
@@ -35,6 +35,13 @@ def _rules() -> list[Any]:
                     for size in SIZES
                 ]
     return found
+
+
+def _is_timed(claim: Claim) -> bool:
+    """The methods' own dialects; a modifier adds what it adds to all of them."""
+    forms = METHODS[claim.method].dialects
+    plain = claim.dialect in forms and not forms[claim.dialect].signals
+    return plain and DTYPE in claim.dtypes and not claim.thorough_only
 
 
 @pytest.mark.parametrize(("backend", "rule", "size"), _rules())
