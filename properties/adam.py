@@ -138,12 +138,13 @@ def _corrects_by_the_count(subject: Subject) -> bool:
     return subject.record.id in corrected and subject.claim.dialect not in excepted
 
 
-# Past 256, where a count kept in bfloat16 stops growing.
-LATE = 300
+# Past 256, where a count kept in bfloat16 stops growing, and past 2048, where one in float16 does.
+GONE = 300
+RESTORED = 2050
 
 
-def _late(tracer: Tracer) -> Snapshot:
-    """After ``LATE`` updates: restored with that count where the run allows it, else gone there.
+def _late(tracer: Tracer) -> tuple[int, Snapshot]:
+    """Late in a run: restored with another count where the run allows it, else gone there.
 
     The state is judged from what it is, so that it does not matter how the run came to it.
     """
@@ -151,19 +152,20 @@ def _late(tracer: Tracer) -> Snapshot:
     after = tracer.step(gradients)
     if isinstance(tracer.run, CountsSteps) and tracer.run.count() is not None:
         with under_test(tracer.subject, tracer.describe):
-            tracer.run.set_count(LATE)
-        return after
-    for _ in range(LATE - 1):
+            tracer.run.set_count(RESTORED)
+        return RESTORED, after
+    for _ in range(GONE - 1):
         after = tracer.step(gradients)
-    return after
+    return GONE, after
 
 
 @law(
     id="late-steps",
     title="The step count goes on counting",
     statement=(
-        f"After {LATE} updates, one more is still the equation with that step number, judged from "
-        "the state that the implementation is in: the bias correction has not stopped early."
+        f"Restored at {RESTORED} updates, or after {GONE} where the count cannot be restored, one "
+        "more is still the equation with that step number, judged from the state that the "
+        "implementation is in: the bias correction has not stopped early."
     ),
     oracle="exact",
     capability="update-rule",
@@ -176,12 +178,12 @@ def late_steps(subject: Subject, data: st.DataObject) -> float:
     decays = {"beta1": 0.995, "beta2": 0.999}
     case = draw_case(subject, data, fixed=decays, layouts=(ONE,))
     tracer = Tracer(subject, case)
-    before = _late(tracer)
+    count, before = _late(tracer)
     oracle = oracle_for(subject, case)
     if not set(before.vectors) >= set(oracle.start(flat(case.parameters)).vectors):
         raise _moments_not_shown(subject)
-    position = oracle.advance(oracle.at(LATE, before.vectors), flat(case.gradients[0]))
+    position = oracle.advance(oracle.at(count, before.vectors), flat(case.gradients[0]))
     after = tracer.step(case.gradients[0])
     # The script repeats the constant gradient, and so the whole run.
-    whole = replace(case, gradients=case.gradients * (LATE + 1))
-    return compare(subject, whole, LATE + 1, after, position, "from its own state before it")
+    whole = replace(case, gradients=case.gradients * (count + 1))
+    return compare(subject, whole, count + 1, after, position, "from its own state before it")

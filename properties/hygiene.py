@@ -28,6 +28,7 @@ from optcheck.properties.update_rules import (
     final_position,
     is_elementwise,
     positions_of,
+    stabilised,
     traced_from_the_plain_path,
 )
 from optcheck.reference import FORMATS
@@ -36,12 +37,6 @@ from optcheck.reference import FORMATS
 _LOWEST_FIRST = ("bfloat16", "float16", "float32", "float64")
 
 _EMPTY: Layout = ((0,), (0, 2))
-
-
-def _stabilised(subject: Subject) -> dict[str, float]:
-    """Hyper-parameters with which a zero gradient divides nothing by zero."""
-    domains = subject.record.domains(subject.claim.dialect)
-    return {"epsilon": domains["epsilon"].typical[0]} if "epsilon" in domains else {}
 
 
 @law(
@@ -58,7 +53,7 @@ def _stabilised(subject: Subject) -> dict[str, float]:
     share=0.05,
 )
 def zero_gradients(subject: Subject, data: st.DataObject) -> float:
-    drawn = draw_case(subject, data, min_steps=12, max_steps=12, fixed=_stabilised(subject))
+    drawn = draw_case(subject, data, min_steps=12, max_steps=12, fixed=stabilised(subject))
     zeros = tuple(np.zeros_like(array) for array in drawn.parameters)
     case = replace(drawn, gradients=(zeros,) * drawn.steps)
     snapshot = end_of(subject, case)
@@ -158,9 +153,9 @@ def empty_parameters(subject: Subject, data: st.DataObject) -> float:
 
 def _counted(subject: Subject, data: st.DataObject, count: int) -> float:
     """Restore the count ``count`` after one step, take two more, and read it."""
-    case = draw_case(subject, data, min_steps=1, max_steps=1, layouts=(VECTOR,))
+    case = draw_case(subject, data, min_steps=3, max_steps=3, layouts=(VECTOR,))
     tracer = Tracer(subject, case)
-    tracer.step(case.gradients[0])
+    tracer.advance(case.gradients[0])
     run = tracer.run
     if not isinstance(run, CountsSteps):
         raise NotShown(f"{subject.backend.name} does not show its step count")
@@ -168,8 +163,8 @@ def _counted(subject: Subject, data: st.DataObject, count: int) -> float:
         if run.count() is None:
             raise NotShown(f"{subject.claim.method} keeps no step count here")
         run.set_count(count)
-    for _ in range(2):
-        tracer.run.step(tracer.native(case.gradients[0]), **tracer.signals())
+    for gradients in case.gradients[1:]:
+        tracer.advance(gradients)
     after = run.count()
     if after != count + 2:
         raise Deviation(

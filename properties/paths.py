@@ -82,6 +82,7 @@ def _plain(subject: Subject) -> Any:
         rule
         for rule in subject.backend.update_rules()  # type: ignore[attr-defined]
         if (rule.claim.method, rule.claim.dialect) == (claim.method, claim.dialect)
+        and subject.dtype in rule.claim.dtypes
     )
 
 
@@ -102,6 +103,8 @@ def _plain(subject: Subject) -> Any:
 def paths_agree(subject: Subject, data: st.DataObject) -> float:
     case = draw_case(subject, data, min_steps=1, max_steps=4)
     other = replace(subject, rule=_plain(subject))
+    if other.claim.limits(case.hyperparameters) is not None:
+        return float("nan")
     here, there = (final_position(each, case).parameter.allowed() for each in (subject, other))
     return require(
         # Each end lies within half its allowance of the exact one.

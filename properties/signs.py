@@ -58,7 +58,7 @@ def _of_size_one(values: Floats) -> Floats:
     equations=("rprop-sign-invariance",),
     about=_is_rprop,
     every_path=False,
-    one_dtype=True,
+    dtypes=("float32", "float64"),
     share=0.3,
 )
 def rprop_sign_invariance(subject: Subject, data: st.DataObject) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +40,20 @@ def draw_case(subject: Subject, data: st.DataObject, **options: Any) -> Case:
         subject.strategies[key] = cases(subject.record, subject.claim, subject.dtype, **options)
     case: Case = data.draw(subject.strategies[key], label="case")
     return case
+
+
+def stabilised(subject: Subject) -> dict[str, float]:
+    """Hyper-parameters with which a zero gradient divides nothing by zero."""
+    domains = subject.record.domains(subject.claim.dialect)
+    return {"epsilon": domains["epsilon"].typical[0]} if "epsilon" in domains else {}
+
+
+def refuses(subject: Subject, values: Mapping[str, float]) -> str | None:
+    """Why the library does not take exactly these hyper-parameters, if it does not."""
+    chosen = [name for name in values if name in subject.claim.fixed]
+    if chosen:
+        return f"{subject.backend.name} lets nobody choose {', '.join(chosen)} here"
+    return subject.claim.limits(values)
 
 
 def oracle_for(subject: Subject, case: Case) -> UpdateOracle:

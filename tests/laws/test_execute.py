@@ -228,7 +228,7 @@ def test_asking_the_reference_for_a_schedule_is_detected() -> None:
 def test_asking_the_reference_for_a_clipping_is_detected() -> None:
     backend = FunctionBackend("mine")
 
-    @backend.clipping("clip-by-norm", dialect="exact")
+    @backend.clipping("clip-by-global-norm", dialect="exact")
     def clip(gradients: Sequence[Any], *, threshold: float) -> list[Any]:
         function = EQUATIONS["gradient-descent-update"].function
         assert function is not None

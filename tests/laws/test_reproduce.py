@@ -43,7 +43,7 @@ def schedule(tau, *, initial_rate, decay_rate):
     return initial_rate / (1.0 {sign} decay_rate * tau)
 
 
-@backend.clipping("clip-by-norm", dialect="exact")
+@backend.clipping("clip-by-global-norm", dialect="exact")
 def clip(gradients, *, threshold):
     norm = np.sqrt(sum(np.sum(np.square(g, dtype=np.float64)) for g in gradients))
     return [g * float(min(1.0, threshold / norm)) if norm else 1.0 * g for g in gradients]

@@ -56,9 +56,8 @@ def drawn(strategy: st.SearchStrategy[Any], count: int, seed: int) -> list[Any]:
 
 @cache
 def adam_cases(dtype: str) -> tuple[Case, ...]:
-    domains = METHODS["adam"].domains("epsilon-outside-root")
     claim = Claim("adam", "epsilon-outside-root")
-    strategy = cases(domains, claim, dtype, min_steps=2, max_steps=20, scheduled=True)
+    strategy = cases(METHODS["adam"], claim, dtype, min_steps=2, max_steps=20, scheduled=True)
     return tuple(case for seed in range(UNITS) for case in drawn(strategy, EXAMPLES, seed))
 
 

@@ -1,41 +1,72 @@
-"""Wrong AdaGrad and RMSProp."""
+"""Wrong AdaGrad, and the parts that it shares with RMSProp."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from wrong_variants import SEQUENCE, STEP, Family, Rule, Slip, fixed, general_slips
 
+ZERO = ("zero-gradients",)
+
+
+def variance(r: Any, m: Any) -> Any:
+    """``r - m**2``, whether it rounds to below zero or both overflow."""
+    return np.where(np.isinf(r), r, np.maximum(r - m * m, 0.0))
+
 
 @dataclass(frozen=True)
 class Form:
-    """An adaptive rule in parts: the accumulated squares, and the denominator made of them."""
+    """An adaptive rule in parts; without ``mean`` or ``velocity`` it has none.
+
+    ``h`` holds the hyper-parameters and, of this step, its number ``step``, the ``denominator``
+    and the ``mean_before``. What is in ``lost`` stays as the first step leaves it.
+    """
 
     held: str
     accumulate: Callable[[Any, Any, SimpleNamespace], Any]
     denominator: Callable[[Any, float], Any]
     start: Callable[[SimpleNamespace], float] = lambda h: 0.0
-    numerator: Callable[[Any], Any] = lambda g: g
-    move: Callable[[Any, Any, SimpleNamespace], Any] = lambda w, q, h: w - h.learning_rate * q
+    mean: Callable[[Any, Any, SimpleNamespace], Any] | None = None
+    variance: Callable[[Any, Any, SimpleNamespace], Any] = lambda r, m, h: variance(r, m)
+    # The total weight of the gradients so far, where the averages are corrected for it.
+    weight: Callable[[SimpleNamespace], float] = lambda h: 1.0
     epsilon: Callable[[float], float] = lambda e: e
-    store: bool = True
+    numerator: Callable[[Any], Any] = lambda g: g
+    velocity: Callable[[Any, Any, SimpleNamespace], Any] | None = None
+    buffer: str = "velocity"
+    move: Callable[[Any, Any, Any, SimpleNamespace], Any] = lambda w, q, v, h: (
+        w - h.learning_rate * q
+    )
+    lost: tuple[str, ...] = ()
+    point: Rule | None = None
 
     def rule(self) -> Rule:
         """The rule as a plain function."""
 
         def rule(w: Any, g: Any, state: Any, **hyperparameters: float) -> Any:
-            h = SimpleNamespace(**hyperparameters)
-            first = self.held not in state
-            before = np.full_like(g, self.start(h)) if first else state[self.held]
-            squares = self.accumulate(before, g, h)
-            if self.store or first:
-                state[self.held] = squares
-            denominator = self.denominator(squares, self.epsilon(h.epsilon))
-            return self.move(w, self.numerator(g) / denominator, h)
+            h = SimpleNamespace(**hyperparameters, step=state.get("step", 0) + 1)
+            zeros = np.zeros_like(g)
+            after = {"step": h.step}
+            squares = self.accumulate(state.get(self.held, zeros + self.start(h)), g, h)
+            after[self.held] = squares
+            squares = squares / self.weight(h)
+            if self.mean is not None:
+                h.mean_before = state.get("first_moment", zeros)
+                mean = after["first_moment"] = self.mean(h.mean_before, g, h)
+                squares = self.variance(squares, mean / self.weight(h), h)
+            h.denominator = self.denominator(squares, self.epsilon(h.epsilon))
+            quotient = self.numerator(g) / h.denominator
+            velocity = None
+            if self.velocity is not None:
+                velocity = self.velocity(state.get(self.buffer, zeros), quotient, h)
+                after[self.buffer] = velocity
+            state.update({k: v for k, v in after.items() if k not in self.lost or k not in state})
+            return self.move(w, quotient, velocity, h)
 
         return rule
 
@@ -50,65 +81,61 @@ def inside(r: Any, e: float) -> Any:
     return np.sqrt(r + e)
 
 
-def _average(r: Any, g: Any, h: SimpleNamespace) -> Any:
-    return h.decay * r + (1.0 - h.decay) * (g * g)
-
-
 ADAGRAD = Form(
     "sum_of_squares", lambda r, g, h: r + g * g, outside, lambda h: h.initial_accumulator
 )
-RMSPROP = Form("second_moment", _average, outside)
-
-MOMENTS = (*STEP, "constant-gradient-moments")
 
 
-def _slip(
+def variant(
     form: Form, name: str, what: str, laws: tuple[str, ...], bug: str = "", **parts: Any
 ) -> Slip:
-    return Slip(name, what, laws, fixed(replace(form, **parts).rule()), bug=bug)
+    """The form with some of its parts changed."""
+    changed = replace(form, **parts)
+    return Slip(name, what, laws, fixed(changed.rule()), changed.point, bug=bug)
 
 
-def _common(form: Form) -> list[Slip]:
-    """Slips of every adaptive rule."""
+def common(
+    form: Form, laws: tuple[str, ...] = STEP, at_zero: tuple[str, ...] = ZERO
+) -> list[Slip]:
+    """Slips of every adaptive rule.
+
+    ``laws`` see what is wrong with a denominator, and ``at_zero`` that there may be none.
+    """
+    slip = partial(variant, form)
     right = form.denominator
     other, where = (inside, "inside") if right is outside else (outside, "outside")
     return [
-        _slip(form, "other-root", f"epsilon stands {where} the root", STEP, denominator=other),
-        _slip(form, "no-epsilon", "epsilon is ignored", STEP, epsilon=lambda e: 0.0),
-        _slip(form, "epsilon-squared", "epsilon is squared", STEP, epsilon=lambda e: e * e),
-        _slip(form, "own-epsilon", "1e-8 for every epsilon", STEP, epsilon=lambda e: 1e-8),
-        _slip(form, "no-root", "divides by the squares", STEP, denominator=lambda r, e: r + e),
-        _slip(
-            form,
+        slip("other-root", f"epsilon is {where} the root", laws, denominator=other),
+        slip("no-epsilon", "epsilon is ignored", (*laws, *at_zero), epsilon=lambda e: 0.0),
+        slip("epsilon-squared", "epsilon is squared", laws, epsilon=lambda e: e * e),
+        slip("own-epsilon", "1e-8 for every epsilon", laws, epsilon=lambda e: 1e-8),
+        slip("no-root", "divides by the squares", laws, denominator=lambda r, e: r + e),
+        slip(
             "epsilon-maximum",
             "the root, or epsilon where that is larger",
-            STEP,
+            laws,
             denominator=lambda r, e: np.maximum(np.sqrt(r), e),
         ),
-        _slip(
-            form,
+        slip(
             "magnitudes",
             "magnitudes are accumulated, not squares",
             STEP,
             accumulate=lambda r, g, h: form.accumulate(r, np.sqrt(np.abs(g)), h),
         ),
-        _slip(
-            form,
+        slip(
             "before",
             "divides by the squares of the steps before",
-            STEP,
+            laws,
             denominator=lambda r, e: right(np.zeros_like(r), e),
         ),
-        _slip(
-            form,
+        slip(
             "numerator-scaled",
             "the gradient is divided twice",
-            STEP,
+            laws,
             numerator=lambda g: g / (np.abs(g) + 1e-8),
         ),
-        _slip(form, "not-stored", "the squares stay those of step 1", SEQUENCE, store=False),
-        _slip(
-            form,
+        slip("not-stored", "the squares stay those of step 1", SEQUENCE, lost=(form.held,)),
+        slip(
             "rate-in-state",
             "the rate is inside the squares",
             STEP,
@@ -118,93 +145,48 @@ def _common(form: Form) -> list[Slip]:
 
 
 def _adagrad(form: Form) -> list[Slip]:
+    slip = partial(variant, form)
     return [
-        *_common(form),
-        _slip(form, "no-start", "the initial accumulator is ignored", STEP, start=lambda h: 0.0),
-        _slip(form, "start-0.1", "the accumulator starts at 0.1", STEP, start=lambda h: 0.1),
-        _slip(
-            form,
+        *common(form),
+        slip("no-start", "the initial accumulator is ignored", STEP, start=lambda h: 0.0),
+        slip("start-0.1", "the accumulator starts at 0.1", STEP, start=lambda h: 0.1),
+        slip(
             "start-squared",
             "the accumulator starts at its square",
             STEP,
             start=lambda h: h.initial_accumulator**2,
         ),
-        _slip(
-            form,
+        slip(
             "forgets",
             "the accumulator decays, as in RMSProp",
-            SEQUENCE,
+            (*SEQUENCE, "adagrad-rates-never-rise"),
             accumulate=lambda r, g, h: 0.99 * r + g * g,
         ),
-        _slip(
-            form,
+        slip(
             "square-of-sum",
             "the square of the sum of gradients",
             SEQUENCE,
             accumulate=lambda r, g, h: r + g * g + 2.0 * np.sqrt(r) * g,
         ),
-    ]
-
-
-def _rmsprop(form: Form) -> list[Slip]:
-    return [
-        *_common(form),
-        _slip(
-            form,
-            "swapped",
-            "decay and 1 - decay are swapped",
-            MOMENTS,
-            accumulate=lambda r, g, h: (1.0 - h.decay) * r + h.decay * (g * g),
-        ),
-        _slip(
-            form,
-            "sum",
-            "squares enter with weight 1",
-            MOMENTS,
-            accumulate=lambda r, g, h: h.decay * r + g * g,
-        ),
-        _slip(
-            form,
-            "bracket",
-            "a misplaced bracket: decay of the sum",
-            MOMENTS,
-            accumulate=lambda r, g, h: h.decay * (r + (1.0 - h.decay) * (g * g)),
-        ),
-        _slip(
-            form,
-            "starts-at-square",
-            "the average starts at the first square",
-            MOMENTS,
-            accumulate=lambda r, g, h: np.where(r == 0.0, g * g, _average(r, g, h)),
-        ),
-        _slip(form, "start-1", "the average starts at 1", MOMENTS, start=lambda h: 1.0),
-        _slip(
-            form,
-            "fixed",
-            "decay 0.99 whatever was asked",
-            MOMENTS,
-            accumulate=lambda r, g, h: 0.99 * r + (1.0 - 0.99) * (g * g),
-        ),
-        _slip(
-            form,
-            "adagrad",
-            "the squares are summed",
-            MOMENTS,
-            accumulate=lambda r, g, h: r + g * g,
+        slip(
+            "sum-of-two",
+            "takes the sum of two gradients for their mean, and half the rate for that",
+            STEP,
+            "caffe-adagrad-iter-size",
+            accumulate=lambda r, g, h: r + 4.0 * (g * g),
+            numerator=lambda g: 2.0 * g,
+            move=lambda w, q, v, h: w - h.learning_rate / 2.0 * q,
         ),
     ]
 
 
-def _families() -> list[Family]:
-    families = []
-    for method, plain, slips in (("adagrad", ADAGRAD, _adagrad), ("rmsprop", RMSPROP, _rmsprop)):
-        for dialect, root in (("outside", outside), ("inside", inside)):
-            form = replace(plain, denominator=root)
-            right = form.rule()
-            general = general_slips(right, None, stateful=True)
-            name = f"epsilon-{dialect}-root"
-            families.append(Family(method, name, right, slips(form), general=general))
-    return families
+def _family(dialect: str, form: Form) -> Family:
+    right = form.rule()
+    general = general_slips(right, None, stateful=True)
+    return Family("adagrad", dialect, right, _adagrad(form), general=general)
 
 
-FAMILIES = _families()
+FAMILIES = (
+    _family("epsilon-outside-root", ADAGRAD),
+    _family("epsilon-inside-root", replace(ADAGRAD, denominator=inside)),
+)

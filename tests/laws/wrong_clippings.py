@@ -67,17 +67,31 @@ def _mean_square(gradients: Gradients) -> float:
     return euclidean(gradients) / max(sum(g.size for g in gradients), 1) ** 0.5
 
 
-def _slips(factor: Factor, other: Factor) -> list[Slip]:
-    right = clip(factor)
+def _in_own_precision(gradients: Gradients) -> float:
+    return float(np.sqrt(sum(float(np.sum(np.square(g))) for g in gradients)))
+
+
+def _slips(factor: Factor, other: Factor, *, joint: bool) -> list[Slip]:
+    spread = (lambda rule: rule) if joint else _each
+    right = spread(clip(factor))
 
     def with_norm(norm: Callable[[Gradients], float]) -> Callable[[], Rule]:
-        return fixed(clip(factor, norm))
+        return fixed(spread(clip(factor, norm)))
 
     def with_factor(change: Factor) -> Callable[[], Rule]:
-        return fixed(clip(change))
+        return fixed(spread(clip(change)))
 
+    each = Slip("each", "the norm of each parameter, not of all", BOTH, fixed(_each(right)))
+    together = Slip("together", "the norm of all, not of each", VALUES, fixed(clip(factor)))
+    first = Slip(
+        "first",
+        "the norm of the first parameter",
+        BOTH,
+        fixed(clip(factor, lambda gs: euclidean(gs[:1]))),
+    )
     return [
-        Slip("each", "the norm of each parameter, not of all", BOTH, fixed(_each(right))),
+        each if joint else together,
+        first,
         Slip("by-value", "clips each element", BOTH, fixed(_by_value)),
         Slip(
             "maximum",
@@ -104,16 +118,24 @@ def _slips(factor: Factor, other: Factor) -> list[Slip]:
             VALUES,
             with_factor(lambda n, v, s: other(n, v, s or 1e-6)),
         ),
+        Slip(
+            "undefined-at-zero",
+            "a norm of zero, as where squares underflow, is divided by itself",
+            VALUES,
+            fixed(
+                spread(
+                    clip(
+                        lambda n, v, s: factor(n, v, s) * float(np.float64(n) / n),
+                        _in_own_precision,
+                    )
+                )
+            ),
+            bug="tf-clip-by-norm-grad-nan",
+        ),
         Slip("no-root", "the squared norm", VALUES, with_norm(lambda gs: euclidean(gs) ** 2)),
         Slip("magnitudes", "the 1-norm", VALUES, with_norm(_magnitudes)),
         Slip("largest", "the largest magnitude", BOTH, with_norm(_largest)),
         Slip("mean-square", "the root of the mean square", BOTH, with_norm(_mean_square)),
-        Slip(
-            "first",
-            "the norm of the first parameter",
-            BOTH,
-            with_norm(lambda gs: euclidean(gs[:1])),
-        ),
         Slip("half", "computes in float16", VALUES, fixed(_half(right))),
         Slip(
             "shrinks",
@@ -135,10 +157,64 @@ def _flat(rule: Rule) -> Rule:
     return lambda gradients, **h: [np.concatenate([g.ravel() for g in rule(gradients, **h)])]
 
 
+def _root_mean_square() -> Family:
+    right = _each(clip(_exact, _mean_square))
+
+    def with_norm(norm: Callable[[Gradients], float]) -> Callable[[], Rule]:
+        return fixed(_each(clip(_exact, norm)))
+
+    slips = [
+        Slip("norm", "no mean is taken", VALUES, with_norm(euclidean)),
+        Slip("together", "the mean over all", VALUES, fixed(clip(_exact, _mean_square))),
+        Slip("mean", "no root", VALUES, with_norm(lambda gs: _mean_square(gs) ** 2)),
+        Slip(
+            "one-less",
+            "divided by n - 1",
+            VALUES,
+            with_norm(lambda gs: _mean_square(gs) * (gs[0].size / max(gs[0].size - 1, 1)) ** 0.5),
+        ),
+        Slip("largest", "the largest magnitude", VALUES, with_norm(_largest)),
+        Slip("by-value", "clips each element", VALUES, fixed(_by_value)),
+    ]
+    return Family("clip-by-norm", "root-mean-square", right, slips, capability="clipping")
+
+
+def _value() -> Family:
+    def clipped(change: Callable[[Any, float], Any]) -> Callable[[], Rule]:
+        return fixed(lambda gradients, *, threshold: [change(g, threshold) for g in gradients])
+
+    slips = [
+        Slip("above", "clips from above alone", BOTH, clipped(np.minimum)),
+        Slip("below", "clips from below alone", BOTH, clipped(lambda g, v: np.maximum(g, -v))),
+        Slip("magnitudes", "signs are lost", VALUES, clipped(lambda g, v: np.minimum(abs(g), v))),
+        Slip("to-one", "clips at 1", VALUES, clipped(lambda g, v: np.clip(g, -1.0, 1.0))),
+        Slip("zero", "what is too large is 0", VALUES, clipped(lambda g, v: g * (abs(g) <= v))),
+        Slip(
+            "scaled",
+            "divided by the threshold",
+            VALUES,
+            clipped(lambda g, v: np.clip(g / v, -v, v)),
+        ),
+        Slip("by-norm", "by norm", VALUES, fixed(lambda gs, **h: clip(_exact)(gs, **h))),
+        Slip("never", "does nothing", BOTH, clipped(lambda g, v: g)),
+    ]
+    return Family("clip-by-value", "exact", _by_value, slips, capability="clipping")
+
+
+_NORMS = (("exact", _exact, _stabilised), ("stabilised-norm", _stabilised, _exact))
+
 FAMILIES = [
-    Family("clip-by-norm", dialect, clip(factor), _slips(factor, other), capability="clipping")
-    for dialect, factor, other in (
-        ("exact", _exact, _stabilised),
-        ("stabilised-norm", _stabilised, _exact),
-    )
+    *(
+        Family(
+            method,
+            dialect,
+            clip(factor) if joint else _each(clip(factor)),
+            _slips(factor, other, joint=joint),
+            capability="clipping",
+        )
+        for method, joint in (("clip-by-global-norm", True), ("clip-by-norm", False))
+        for dialect, factor, other in _NORMS
+    ),
+    _root_mean_square(),
+    _value(),
 ]

@@ -64,6 +64,13 @@ def _general(right: Rule) -> list[Slip]:
 
         return schedule
 
+    def cumulative(tau: int, **h: float) -> float:
+        factors = (right(earlier, **h) / h["initial_rate"] for earlier in range(tau + 1))
+        return float(h["initial_rate"] * math.prod(factors))
+
+    def rebased(tau: int, **h: float) -> float:
+        return float(right(tau, **{**h, "initial_rate": right(min(tau, 1), **h)}))
+
     def half() -> Rule:
         return lambda tau, **h: float(np.float16(right(tau, **h)))
 
@@ -93,6 +100,28 @@ def _general(right: Rule) -> list[Slip]:
             bug="optax-exp-decay-inplace-count",
         ),
         Slip(
+            "cumulative",
+            "each factor multiplies the rate before, not the initial one",
+            VALUES,
+            fixed(cumulative),
+            bug="torch-lambdalr-tensor-multiplicative",
+        ),
+        Slip(
+            "rebased",
+            "the first rate that is set becomes the initial rate",
+            VALUES,
+            fixed(rebased),
+            bug="torch-sequentiallr-tensor-alias",
+        ),
+        Slip(
+            "no-count",
+            "takes no step count, and is given one",
+            VALUES,
+            fixed(lambda **h: right(0, **h)),
+            raises=True,
+            bug="keras-callable-lr",
+        ),
+        Slip(
             "factor",
             "gives the factor and not the rate",
             START,
@@ -109,9 +138,14 @@ def _general(right: Rule) -> list[Slip]:
 
 
 def _wrong(
-    name: str, what: str, rule: Rule, laws: tuple[str, ...] = VALUES, bug: str = ""
+    name: str,
+    what: str,
+    rule: Rule,
+    laws: tuple[str, ...] = VALUES,
+    bug: str = "",
+    raises: bool = False,
 ) -> Slip:
-    return Slip(name, what, laws, fixed(rule), bug=bug)
+    return Slip(name, what, laws, fixed(rule), bug=bug, raises=raises)
 
 
 def _line(tau: Any, h: dict[str, float]) -> float:
@@ -119,7 +153,27 @@ def _line(tau: Any, h: dict[str, float]) -> float:
     return (1.0 - share) * h["initial_rate"] + share * h["final_rate"]
 
 
+def _chained(tau: int, **h: float) -> float:
+    rate, steps = h["initial_rate"], h["decay_steps"]
+    for step in range(1, tau + 1):
+        rate = h["final_rate"] + (rate - h["final_rate"]) * (steps - step) / (steps - step + 1)
+    return rate
+
+
 _LINEAR = [
+    _wrong(
+        "chained",
+        "goes from rate to rate, and divides by zero after the end",
+        _chained,
+        bug="torch-cosine-zero-division",
+        raises=True,
+    ),
+    _wrong(
+        "two-shorter",
+        "is made for two steps fewer",
+        _changed(linear, decay_steps=lambda h: max(h["decay_steps"] - 2, 1)),
+        bug="kozistr-chebyshev-size",
+    ),
     _wrong(
         "goes-on",
         "goes on below the final rate",
@@ -184,7 +238,21 @@ _POWER = [
         lambda tau, **h: power_law(h["decay_steps"] * (tau // h["decay_steps"]), **h),
     ),
 ]
+
+
+def _to_base(tau: int, **h: float) -> float:
+    exponent = tau / h["decay_steps"] * math.log(h["decay_factor"])
+    return float(h["initial_rate"] * h["decay_steps"] ** (exponent / math.log(h["decay_steps"])))
+
+
 _EXPONENTIAL = [
+    _wrong(
+        "to-base",
+        "divides by the logarithm of the number of steps, which may be 1",
+        _to_base,
+        bug="deepspeed-warmup-log",
+        raises=True,
+    ),
     _wrong("staircase", "falls in steps", step),
     _wrong("no-steps", "falls at every step", _changed(exponential, decay_steps=lambda h: 1.0)),
     _wrong(
@@ -248,6 +316,12 @@ _INVERSE = [
     ),
 ]
 _STEP = [
+    _wrong(
+        "own-period",
+        "another argument arrives as the period: 30, whatever was asked",
+        _changed(step, decay_steps=lambda h: 30),
+        bug="timm-multistep-arg",
+    ),
     _wrong(
         "round",
         "rounds where it should floor",

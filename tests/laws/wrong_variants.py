@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from optcheck.backends import FunctionBackend
 from optcheck.backends.functions import FunctionRun, FunctionUpdateRule
 
 Rule = Callable[..., Any]
+# What becomes of the gradients of one step, given the parameters, before a rule sees them.
+Handed = Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]
 
 STEP = ("exact-step",)
 SEQUENCE = ("exact-sequence",)
@@ -25,8 +27,9 @@ class Slip:
 
     ``make`` returns a fresh rule, so that no test sees what another left behind. With ``per_run``
     it is called again for every run: what the rule keeps outside its state belongs to that run.
-    ``raises`` allows the verdict ``error``. ``says`` is part of the message of the rejection.
-    ``bug`` is the id of a bug that a library had.
+    ``handed`` is the slip where it lies in what is around the rule. ``raises`` allows the verdict
+    ``error``. ``says`` is part of the message of the rejection. ``bug`` is the id of a bug that a
+    library had.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Slip:
     make: Callable[[], Rule]
     point: Rule | None = None
     per_run: bool = False
+    handed: Handed | None = None
     raises: bool = False
     says: str = ""
     bug: str = ""
@@ -42,56 +46,83 @@ class Slip:
 
 @dataclass(frozen=True)
 class Wrong:
-    """A slip in one dialect of one method."""
+    """A slip in one dialect of one method.
+
+    ``claim`` is what is claimed beyond method and dialect. With ``beside`` the slip is in a second
+    path, and the plain one is this rule.
+    """
 
     capability: str
     method: str
     dialect: str
     slip: Slip
+    claim: Mapping[str, Any] = field(default_factory=dict)
+    beside: Rule | None = None
 
     def __str__(self) -> str:
         return f"{self.method}-{self.dialect}-{self.slip.name}"
 
     def backend(self) -> FunctionBackend:
-        """A backend whose only implementation is this one."""
-        backend = FunctionBackend("wrong")
+        """A backend whose only implementation is this one, or whose second path is."""
+        backend = WrongBackend("wrong")
         rule = self.slip.make()
         if self.capability == "schedule":
             backend.schedule(self.method)(rule)
         elif self.capability == "clipping":
             backend.clipping(self.method, dialect=self.dialect)(rule)
         else:
-            register = backend.update_rule(
-                self.method, dialect=self.dialect, evaluation_point=self.slip.point
-            )
-            register(rule)
-            if self.slip.per_run:
-                claimed = backend._update_rules[0]
-                backend._update_rules[0] = PerRunRule(self.slip.make, claimed)
+            self._register(backend, rule)
         return backend
 
+    def _register(self, backend: FunctionBackend, rule: Rule) -> None:
+        paths = {"": rule} if self.beside is None else {"": self.beside, "fused": rule}
+        for path, function in paths.items():
+            options = {"path": path} if path else {}
+            backend.update_rule(
+                self.method, dialect=self.dialect, evaluation_point=self.slip.point, **options
+            )(function)
+        claimed = backend._update_rules[-1]
+        backend._update_rules[-1] = WrongRule(self.slip, claimed, self.claim)
 
-class PerRunRule(FunctionUpdateRule):
-    """An implementation with attributes beside its state, as an optimizer object has them."""
 
-    def __init__(self, make: Callable[[], Rule], claimed: FunctionUpdateRule) -> None:
-        super().__init__(claimed.function, claimed.claim, claimed.point)
-        self.make = make
+class WrongBackend(FunctionBackend):
+    """A backend of plain functions that may take complex numbers."""
+
+    def to_numpy(self, array: Any) -> Any:
+        return (
+            np.array(array, np.complex128) if np.iscomplexobj(array) else super().to_numpy(array)
+        )
+
+
+class WrongRule(FunctionUpdateRule):
+    """The implementation with the slip."""
+
+    def __init__(self, slip: Slip, claimed: FunctionUpdateRule, claim: Mapping[str, Any]) -> None:
+        super().__init__(claimed.function, replace(claimed.claim, **claim), claimed.point)
+        self.slip = slip
 
     def start(self, *arguments: Any, **keywords: Any) -> FunctionRun:
-        run = super().start(*arguments, **keywords)
-        run.function = self.make()
-        return run
+        return self._with_slip(super().start(*arguments, **keywords))
 
     def resume(self, *arguments: Any) -> FunctionRun:
-        run = super().resume(*arguments)
-        run.function = self.make()
+        return self._with_slip(super().resume(*arguments))
+
+    def _with_slip(self, run: FunctionRun) -> FunctionRun:
+        if self.slip.per_run:
+            # Attributes beside its state, as an optimizer object has them.
+            run.function = self.slip.make()
+        if (handed := self.slip.handed) is not None:
+            right = run.step
+            run.step = lambda gradients, **told: right(handed(run.values, gradients), **told)
         return run
 
 
 @dataclass(frozen=True)
 class Family:
-    """The right rule of one dialect, and the slips that are special to it."""
+    """The right rule of one dialect, and the slips that are special to it.
+
+    ``claim`` and ``beside`` are those of :class:`Wrong`.
+    """
 
     method: str
     dialect: str
@@ -100,16 +131,19 @@ class Family:
     point: Rule | None = None
     capability: str = "update-rule"
     general: Sequence[Slip] = field(default=())
+    claim: Mapping[str, Any] = field(default_factory=dict)
+    beside: Rule | None = None
 
     def variants(self) -> list[Wrong]:
         """All wrong variants of this dialect."""
-        every = (*self.slips, *self.general)
-        return [Wrong(self.capability, self.method, self.dialect, slip) for slip in every]
+        return [self.with_slip(slip) for slip in (*self.slips, *self.general)]
 
     def control(self) -> Wrong:
         """The same code without a slip, which every law must pass."""
-        slip = Slip("right", "no slip", (), lambda: self.right, self.point)
-        return Wrong(self.capability, self.method, self.dialect, slip)
+        return self.with_slip(Slip("right", "no slip", (), lambda: self.right, self.point))
+
+    def with_slip(self, slip: Slip) -> Wrong:
+        return Wrong(self.capability, self.method, self.dialect, slip, self.claim, self.beside)
 
 
 def fixed(rule: Rule) -> Callable[[], Rule]:
@@ -117,8 +151,10 @@ def fixed(rule: Rule) -> Callable[[], Rule]:
     return lambda: rule
 
 
-def general_slips(right: Rule, point: Rule | None, *, stateful: bool) -> list[Slip]:
-    """Slips that any update rule can have."""
+def general_slips(
+    right: Rule, point: Rule | None, *, stateful: bool, scheduled: bool = True
+) -> list[Slip]:
+    """Slips that any update rule can have; a ``scheduled`` one reads its rate at every step."""
 
     def slip(name: str, what: str, laws: tuple[str, ...], wrap: Any, **more: Any) -> Slip:
         return Slip(name, what, laws, lambda: wrap(right), point, **more)
@@ -152,7 +188,6 @@ def general_slips(right: Rule, point: Rule | None, *, stateful: bool) -> list[Sl
             bug="chainer-inplace-0d",
         ),
         slip("late", "answers with the previous update", STEP, _late),
-        slip("frozen-rate", "keeps the first learning rate", SEQUENCE, _frozen_rate),
         slip("worn", "its rate falls from run to run", CONTRACT, _worn, says="two runs"),
         slip(
             "mutates",
@@ -170,6 +205,8 @@ def general_slips(right: Rule, point: Rule | None, *, stateful: bool) -> list[Sl
             _by_shape,
         ),
     ]
+    if scheduled:
+        slips.append(slip("frozen-rate", "keeps the first learning rate", SEQUENCE, _frozen_rate))
     if stateful:
         slips += [
             slip("forgetful", "starts every step from an empty state", SEQUENCE, _forgetful),
@@ -293,7 +330,7 @@ def _worn(rule: Rule) -> Rule:
 def _mutates(rule: Rule) -> Rule:
     def wrong(w: Any, g: Any, state: Any, **h: float) -> Any:
         new = _new(rule, w, g, state, h)
-        g *= h["learning_rate"]
+        g *= 0.5
         return new
 
     return wrong
