@@ -311,7 +311,7 @@ class FunctionBackend:
         return np.array(values, dtype=dtype, order="F" if transposed else "C")
 
     def to_numpy(self, array: Any) -> Floats:
-        return np.array(array, dtype=np.float64)
+        return np.array(array, dtype=np.complex128 if np.iscomplexobj(array) else np.float64)
 
     def dtype(self, array: Any) -> str:
         return str(np.asarray(array).dtype)

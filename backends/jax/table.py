@@ -320,12 +320,13 @@ def state_names(row: Row) -> Mapping[str, str]:
 
 
 # What is linear in the gradient takes complex numbers as pairs and by their modulus alike.
-# rprop raises, and adadelta averages g**2, which has a phase.
+# rprop raises, adadelta averages g**2, which has a phase, and yogi's first moment starts at a real
+# number whatever the phase of the gradients.
 COMPLEX: Mapping[str, Literal["pairs", "modulus"]] = {
     **dict.fromkeys(("gradient-descent", "momentum", "nesterov"), "pairs"),
     **dict.fromkeys(("weight-decay", "maximize"), "pairs"),
     **dict.fromkeys(("sign-descent", "adagrad", "rmsprop", "adam", "adamw"), "modulus"),
-    **dict.fromkeys(("amsgrad", "adamax", "nadam", "radam", "yogi"), "modulus"),
+    **dict.fromkeys(("amsgrad", "adamax", "nadam", "radam"), "modulus"),
     "gradient-accumulation": "modulus",
 }
 

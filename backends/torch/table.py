@@ -18,6 +18,7 @@ from optcheck.backends.interface import (
 )
 
 Options = Mapping[str, Option]
+Keywords = Mapping[str, str | tuple[str, ...]]
 Limits = Callable[[Hyperparameters], str | None]
 
 DTYPES = ("float32", "float64", "bfloat16")
@@ -44,13 +45,13 @@ class Optimizer:
     ``keywords`` maps its keywords to our hyper-parameters; ``defaults`` are the values that its
     documentation gives for them. ``fixed`` are hyper-parameters that it has no keyword for.
     ``step_bits`` is the precision of what it computes from the step count. ``float32_steps`` are
-    the options under which it takes the count as a float32 tensor, and all that depends on it is
-    float32; nothing is claimed there for float64 parameters, which end with 24 good bits.
-    ``foreach_limits`` are further ones of the foreach path.
+    the options under which the count is a float32 tensor, and with it the learning rate, epsilon
+    and the roots of corrections: nothing is claimed there for float64 parameters, since no budget
+    of the equation allows for that. ``foreach_limits`` take the place of ``limits`` on that path.
     """
 
     name: str
-    keywords: Mapping[str, str | tuple[str, ...]]
+    keywords: Keywords
     defaults: Hyperparameters
     evaluation: frozenset[Evaluation] = frozenset()
     fused: bool = False
@@ -83,8 +84,8 @@ def _shrinks_in_bfloat16(h: Hyperparameters) -> str | None:
 
 # Averages of gradients are torch.lerp: m + (1 - beta) (g - m).
 _LERP: frozenset[Evaluation] = frozenset({"lerp"})
-_RATE_AND_DECAY = {"lr": "learning_rate", "weight_decay": "weight_decay"}
-_ADAM = {**_RATE_AND_DECAY, "betas": ("beta1", "beta2"), "eps": "epsilon"}
+_RATE_AND_DECAY: Keywords = {"lr": "learning_rate", "weight_decay": "weight_decay"}
+_ADAM: Keywords = {**_RATE_AND_DECAY, "betas": ("beta1", "beta2"), "eps": "epsilon"}
 _ADAM_DEFAULTS = {
     "learning_rate": 1e-3,
     "beta1": 0.9,
@@ -196,8 +197,7 @@ RPROP = Optimizer(
 class Row:
     """``optimizer``, constructed with the keywords ``given``, is ``method`` in ``dialect``.
 
-    ``more`` are paths beside those that every row of the class has; ``paths``, if not empty, are
-    all.
+    ``more`` are paths beside those that every row of the class has, ``only`` are all that it has.
     """
 
     method: str

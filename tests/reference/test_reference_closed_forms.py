@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from flint import arb
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from optcheck.reference import METHODS, rates
+from optcheck.reference import METHODS, identities, rates
 from optcheck.reference.balls import Balls, ball_arithmetic
 
 FINE = MP.mpf(2) ** -150
@@ -156,6 +157,78 @@ def test_signed_steps(rate: float, gradient: list[float]) -> None:
     expected = [-Fraction(rate) * ((g > 0) - (g < 0)) for g in gradient]
     check(rates.signed_steps(rate, gradient), expected)
     assert rates.signed_steps(rate, gradient).arithmetic == EXACT
+
+
+@given(
+    rate=RATE, gradient=st.lists(st.floats(-9, 9), min_size=1, max_size=3), epsilon=st.floats(0, 1)
+)
+@example(rate=0.1, gradient=[0.0, -0.0, 1e-300], epsilon=0.0)
+@example(rate=1.0, gradient=[0.5], epsilon=0.5)
+def test_normalised_distances(rate: float, gradient: list[float], epsilon: float) -> None:
+    expected = [
+        -Fraction(rate) * Fraction(g) / (abs(Fraction(g)) + Fraction(epsilon))
+        if g
+        else Fraction(0)
+        for g in gradient
+    ]
+    check(rates.normalised_distances(rate, gradient, epsilon), expected)
+
+
+@given(
+    mu=MU,
+    terms=st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=1, max_size=8),
+)
+def test_a_weighted_sum_of_all_gradients(mu: float, terms: list[tuple[float, float]]) -> None:
+    """Term by term, with the powers of the momentum written out."""
+    last = len(terms) - 1
+    expected = sum(
+        Fraction(mu) ** (last - k) * Fraction(weight) * Fraction(gradient)
+        for k, (weight, gradient) in enumerate(terms)
+    )
+    weights = [EXACT.scalar(weight) for weight, _ in terms]
+    gradients = [[gradient, 0.0] for _, gradient in terms]
+    check(identities.weighted_sum(gradients, mu, weights), [Fraction(expected), Fraction(0)])
+
+
+def quotient_of_moments(beta1: float, beta2: float, gradients: list[Any]) -> Any:
+    """``abs(m_hat) / sqrt(v_hat)`` after all gradients."""
+    m = v = MP.mpf(0)
+    for g in gradients:
+        m, v = real(beta1) * m + (1 - real(beta1)) * g, real(beta2) * v + (1 - real(beta2)) * g * g
+    t = len(gradients)
+    return abs(m) / (1 - real(beta1) ** t) / MP.sqrt(v / (1 - real(beta2) ** t))
+
+
+BETA = st.floats(0.01, 0.999)
+
+
+@given(
+    beta1=MU,
+    beta2=BETA,
+    gradients=st.lists(st.floats(-9, 9).filter(lambda x: abs(x) > 1e-3), min_size=1, max_size=8),
+)
+def test_no_step_of_adam_is_longer_than_its_bound(
+    beta1: float, beta2: float, gradients: list[float]
+) -> None:
+    longest = quotient_of_moments(beta1, beta2, [real(g) for g in gradients])
+    assert longest <= identities.adam_step_bound(beta1, beta2, len(gradients)) * (1 + FINE)
+
+
+@given(beta1=st.floats(0.01, 0.99), beta2=BETA, steps=st.integers(1, 8))
+@example(beta1=0.9, beta2=0.999, steps=8)
+def test_the_bound_on_a_step_of_adam_is_attained(beta1: float, beta2: float, steps: int) -> None:
+    """Equality in Cauchy-Schwarz: each gradient is beta1 / beta2 times the next one."""
+    ratio = real(beta1) / real(beta2)
+    gradients = [ratio ** (steps - k) for k in range(steps)]
+    longest = quotient_of_moments(beta1, beta2, gradients)
+    # The bound is a double, computed with flint's 53 bits.
+    assert float(longest) == pytest.approx(
+        identities.adam_step_bound(beta1, beta2, steps), rel=1e-12
+    )
+
+
+def test_without_decays_the_bound_on_a_step_of_adam_is_one() -> None:
+    assert identities.adam_step_bound(0.0, 0.0, 5) == 1.0
 
 
 # The largest stable learning rate: the spectral radius of the map (w, memory) crosses 1 there.

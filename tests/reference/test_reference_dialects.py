@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from exact_numbers import EXACT, MP, real
+from exact_numbers import EXACT
+from exact_paths import gap, parameters
 from flint import arb
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,8 +17,6 @@ from optcheck.reference import METHODS
 from optcheck.reference.balls import Balls
 from optcheck.reference.functions import sqrt
 from optcheck.reference.oracle import UpdateOracle, namespace
-
-FINE = MP.mpf(2) ** -150
 
 # Complements of powers of two: eta / (1 - mu) is a double.
 MOMENTUM = st.sampled_from([0.0, 0.5, 0.75, 0.9375])
@@ -28,34 +27,6 @@ GRADIENTS = st.lists(NUMBER, min_size=1, max_size=6)
 # A rate that changes at the second step, and gradients that feel it.
 CHANGING = (0.1, 0.05, 0.2)
 FELT = [1.0, 2.0, -0.5]
-
-
-def parameters(
-    method: str,
-    dialect: str,
-    gradients: Sequence[float],
-    start: float = 1.0,
-    rates: Sequence[float | None] = (None,) * 6,
-    **h: float,
-) -> list[arb]:
-    oracle = UpdateOracle(METHODS[method], dialect, h, EXACT)
-    position = oracle.start([start])
-    path = []
-    for gradient, rate in zip(gradients, rates, strict=False):
-        position = oracle.advance(position, [gradient], rate)
-        path.append(position.parameter.exact.balls[0])
-    return path
-
-
-def gap(first: Sequence[arb], second: Sequence[arb]) -> Any:
-    """The largest distance between two paths beyond what their radii explain."""
-    assert len(first) == len(second)
-    for ball in (*first, *second):
-        assert real(ball.rad()) <= FINE
-    return max(
-        abs(real(a) - real(b)) - real(a.rad()) - real(b.rad())
-        for a, b in zip(first, second, strict=True)
-    )
 
 
 # Momentum.

@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn_cases import PAIRS, as_vector, in_order, told
 from exact_numbers import EXACT, contains, real, working
 from flint import arb
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from optcheck.reference import CLIPPINGS, METHODS, SCHEDULES, DomainError
+from optcheck.reference import CLIPPINGS, METHODS, SCHEDULES, Domain, DomainError
 from optcheck.reference.balls import Balls
 from optcheck.reference.oracle import (
     SAFETY,
     Bound,
+    Position,
     Quantity,
     UpdateOracle,
     clipped,
@@ -173,39 +175,79 @@ def test_a_bound_far_exceeded_gives_no_warning(
 # Positions.
 
 
+# State that has roots or quotients in it, which no double holds.
+ROUNDED = {
+    ("amsgrad", "maximum-of-corrected"),
+    ("amsgrad", "maximum-of-corrected+epsilon-inside-root"),
+    *((record, dialect) for record, dialect in PAIRS if record == "adadelta"),
+    *(
+        ("rmsprop", dialect)
+        for dialect in METHODS["rmsprop"].dialects
+        if "momentum" in METHODS["rmsprop"].domains(dialect)
+    ),
+}
+DYADIC = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+
+
+def dyadic(domain: Domain) -> st.SearchStrategy[float]:
+    values = [value for value in DYADIC if value in domain]
+    return st.sampled_from(values or domain.typical)
+
+
+def held(position: Position) -> bool:
+    """Whether doubles hold all that is carried on beside the parameter, exactly."""
+    return all(
+        ball.is_exact() and real(ball) == float(ball.mid())
+        for name, vector in position.vectors.items()
+        for ball in as_vector(vector).exact.balls
+        if name != "parameter"
+    )
+
+
+def in_doubles(position: Position) -> dict[str, Any]:
+    """The exact vectors and numbers, one of each, as doubles."""
+    return {name: as_vector(vector).expected() for name, vector in position.vectors.items()}
+
+
 @pytest.mark.parametrize(
     ("method", "dialect"),
-    [(record.id, dialect) for record in METHODS.values() for dialect in record.dialects],
+    # The phase of a rule that switches is no vector: it starts again from the start alone.
+    [(method, dialect) for method, dialect in PAIRS if METHODS[method].elementwise],
 )
 @settings(max_examples=30)
 @given(data=st.data())
 def test_starting_again_at_the_exact_state_goes_on_the_same_way(
     method: str, dialect: str, data: st.DataObject
 ) -> None:
-    """Dyadic gradients and hyper-parameters leave a state that doubles hold."""
+    """Dyadic gradients and hyper-parameters leave a state that doubles hold, for most rules."""
     record = METHODS[method]
-    dyadic = st.sampled_from([0.0, 0.25, 0.5, 0.75])
-    h = {}
-    for name, domain in record.domains(dialect).items():
-        h[name] = data.draw(dyadic.filter(domain.__contains__), label=name)
-    oracle = UpdateOracle(record, dialect, h, working("float64"))
+    h = {
+        name: data.draw(dyadic(domain), label=name)
+        for name, domain in record.domains(dialect).items()
+    }
+    oracle = UpdateOracle(record, dialect, in_order(h), working("float64"))
     gradients = data.draw(st.lists(st.integers(-8, 8), min_size=3, max_size=3))
-    position = oracle.advance(oracle.start([1.0]), [gradients[0]])
-    position = oracle.advance(position, [gradients[1]])
-    state = {name: vector.expected() for name, vector in position.vectors.items()}
+    random = np.random.default_rng(0)
+    signals = [told(record, dialect, random, (1,)) for _ in gradients]
+    position = oracle.advance(oracle.start([1.0]), [gradients[0]], signals=signals[0])
+    position = oracle.advance(position, [gradients[1]], signals=signals[1])
+    state = in_doubles(position)
     assume(all(np.isfinite(values).all() for values in state.values()))
+    exactly = held(position)
+    assert exactly or (method, dialect) in ROUNDED
     again = oracle.at(position.step, state)
     assert again.step == 2
     for name, vector in again.vectors.items():
         assert vector.allowed().tolist() == [0.0]
         assert vector.expected().tolist() == state[name].tolist()
-    there = oracle.advance(position, [gradients[2]])
-    here = oracle.advance(again, [gradients[2]])
-    for name, vector in here.vectors.items():
-        assert vector.allowed()[0] <= there.vectors[name].allowed()[0]
-        if name != "parameter":
-            assert vector.expected() == there.vectors[name].expected()
-        assert there.vectors[name].judge(vector.expected())[0] <= 1 or np.isnan(vector.expected())
+    there = oracle.advance(position, [gradients[2]], signals=signals[2])
+    here = oracle.advance(again, [gradients[2]], signals=signals[2])
+    for name, value in in_doubles(here).items():
+        ours, theirs = (as_vector(each.vectors[name]) for each in (here, there))
+        if exactly:
+            assert ours.allowed()[0] <= theirs.allowed()[0]
+            assert name == "parameter" or value == theirs.expected()
+        assert theirs.judge(value)[0] <= 1 or np.isnan(value)
 
 
 def test_the_budget_grows_from_step_to_step_and_not_after_a_fresh_start() -> None:
@@ -246,7 +288,7 @@ def test_rates_below_the_range_of_the_format_may_be_zero(tau: int) -> None:
 def test_a_clipped_vector_obeys_the_budget_in_float32() -> None:
     gradient = np.array([3.0, -4.0, 0.1], dtype=np.float32)
     quantity = clipped(
-        CLIPPINGS["clip-by-norm"], "exact", {"threshold": 1.0}, gradient, working("float32")
+        CLIPPINGS["clip-by-norm"], "exact", {"threshold": 1.0}, [gradient], working("float32")
     )
     computed = gradient * (np.float32(1) / np.linalg.norm(gradient))
     assert quantity.judge(computed).max() <= 1

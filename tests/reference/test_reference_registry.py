@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Iterator
-from types import SimpleNamespace
+from collections.abc import Iterator, Mapping
 
 import latex2mathml.converter
 import numpy as np
 import pytest
+from drawn_cases import JOINED, PAIRS, in_order, told, usual
 from exact_numbers import EXACT
 
 from optcheck.reference import (
@@ -18,6 +18,7 @@ from optcheck.reference import (
     EQUATIONS,
     FORMATS,
     METHODS,
+    MODIFIERS,
     SCHEDULES,
     Domain,
     DomainError,
@@ -29,13 +30,18 @@ from optcheck.reference import (
     watch_calls,
 )
 from optcheck.reference import domains as make
-from optcheck.reference.oracle import UpdateOracle, schedule_rates
+from optcheck.reference.oracle import UpdateOracle, clipped, schedule_rates
+from optcheck.reference.registry import modifier
 
-PAIRS = [(record.id, dialect) for record in METHODS.values() for dialect in record.dialects]
-SOURCE = re.compile(r"(bishop|goodfellow|prince|trofimov|kingma-ba|polyak|torch)\b.*:.+")
+# A place in a text or in a library's documentation; a paper may be named as a whole.
+SOURCE = re.compile(
+    r"(bishop|goodfellow|prince|trofimov|optax|torch)\b.*:.+"
+    r"|(Cauchy-Schwarz|dozat|graves|igel-huesken|johnson-zhang|keskar-socher|kingma-ba|liu"
+    r"|loshchilov-hutter|polyak|reddi|zaheer)(:.+)?"
+)
 
 
-def usual(domains: dict[str, Domain]) -> dict[str, float]:
+def typical(domains: Mapping[str, Domain]) -> dict[str, float]:
     return {name: domain.typical[0] for name, domain in domains.items()}
 
 
@@ -58,6 +64,8 @@ def test_an_equation_has_title_formula_and_sources(identifier: str) -> None:
 
 
 def claimed() -> Iterator[tuple[str, tuple[str, ...]]]:
+    for each in MODIFIERS.values():
+        yield each.id, each.equations
     for record in METHODS.values():
         for name, dialect in record.dialects.items():
             yield f"{record.id}/{name}", dialect.equations
@@ -78,6 +86,7 @@ def test_a_dialect_says_what_it_is(method_id: str, dialect: str) -> None:
     assert record.id == method_id
     assert record.dialect(dialect).summary
     assert set(record.extra) <= set(record.dialects)
+    assert set(record.dialect(dialect).signals) <= {"loss", "snapshot_gradient", "full_gradient"}
     assert SOURCE.fullmatch(record.source)
     assert record.title
     assert record.family
@@ -94,6 +103,8 @@ def test_ids_are_taken_once() -> None:
     assert before == EQUATIONS
     with pytest.raises(ValueError, match="method 'adam' is registered twice"):
         method(METHODS["adam"])
+    with pytest.raises(ValueError, match="modifier 'coupled' is registered twice"):
+        modifier(MODIFIERS["coupled"])
 
 
 @pytest.mark.parametrize("record", [*METHODS.values(), *SCHEDULES.values(), *CLIPPINGS.values()])
@@ -101,6 +112,8 @@ def test_usual_values_lie_in_their_domain(record: Method) -> None:
     domains = dict(record.hyperparameters)
     for extra in getattr(record, "extra", {}).values():
         domains.update(extra)
+    for each in MODIFIERS.values():
+        domains.update(each.hyperparameters)
     for name, domain in domains.items():
         assert domain.typical, name
         assert all(value in domain for value in domain.typical), name
@@ -116,6 +129,9 @@ def test_usual_values_lie_in_their_domain(record: Method) -> None:
         (make.non_negative(1.0), "[0, inf)", (0.0, -0.0, 3), (-5e-324, math.inf, math.nan)),
         (make.unit_interval(0.5), "[0, 1)", (0.0, 0, 1 - 2**-53), (1.0, 1, -1e-9)),
         (make.open_unit_interval(0.5), "(0, 1]", (1.0, 1, 1e-300), (0.0, 1 + 2**-52)),
+        (make.open_interval(0.5), "(0, 1)", (5e-324, 1 - 2**-53), (0.0, 1.0, 0, 1)),
+        (make.above(1.0, 1.2), "(1, inf)", (1 + 2**-52, 1e300), (1.0, 1, 0.5, math.inf)),
+        (make.at_least(4.0, 5.0), "[4, inf)", (4.0, 4, 1e300), (4 - 2**-50, math.inf)),
         (make.negative(-1.0), "(-inf, 0)", (-5e-324, -7), (0.0, -math.inf, 1.0)),
         (make.count(1), "the integers in [1, inf)", (1, 1.0, 10**9), (0, 1.5, -1, math.inf)),
         (make.constant(1e-6), "[1e-06, 1e-06]", (1e-6,), (0.0, 1.1e-6)),
@@ -152,19 +168,33 @@ def test_refusals_name_value_domain_and_source(values: dict[str, float], message
 # Calls of the reference.
 
 
-@pytest.mark.parametrize(("method_id", "dialect"), PAIRS)
+@pytest.mark.parametrize(("method_id", "dialect"), [*PAIRS, *JOINED])
 def test_a_call_of_a_dialect_is_noticed(method_id: str, dialect: str) -> None:
+    """In two updates, since accumulation does not compute anything in the first."""
     record = METHODS[method_id]
-    h = usual(record.domains(dialect))
-    array = np.ones(2)
+    h = in_order(usual(record, dialect))
+    array, state = np.ones(2), None
+    signals = told(record, dialect, np.random.default_rng(0), (2,))
     with watch_calls() as calls:
-        record.step(dialect, array, array, **h)
+        for _ in range(2):
+            _, state = record.step(dialect, array, array, state, signals, **h)
     assert set(calls) <= set(EQUATIONS)
     assert calls
     with watch_calls() as calls:
         oracle = UpdateOracle(record, dialect, h, EXACT)
-        oracle.advance(oracle.start(array), array)
+        position = oracle.start(array)
+        for _ in range(2):
+            position = oracle.advance(position, array, signals=signals)
     assert calls
+
+
+@pytest.mark.parametrize("name", MODIFIERS)
+def test_a_call_of_a_modifier_is_noticed(name: str) -> None:
+    record = METHODS["gradient-descent"]
+    h = usual(record, f"plain+{name}")
+    with watch_calls() as calls:
+        record.step(f"plain+{name}", np.ones(2), np.ones(2), **h)
+    assert {*MODIFIERS[name].equations, "gradient-descent-update"} == set(calls)
 
 
 @pytest.mark.parametrize(
@@ -174,18 +204,20 @@ def test_a_call_of_a_dialect_is_noticed(method_id: str, dialect: str) -> None:
 def test_a_call_of_a_schedule_is_noticed(schedule: str, dialect: str) -> None:
     record = SCHEDULES[schedule]
     with watch_calls() as calls:
-        schedule_rates(record, dialect, usual(dict(record.hyperparameters)), 2, EXACT)
+        schedule_rates(record, dialect, typical(record.hyperparameters), 2, EXACT)
     assert set(record.equations) <= set(calls)
 
 
-@pytest.mark.parametrize("dialect", CLIPPINGS["clip-by-norm"].dialects)
-def test_a_call_of_a_clipping_rule_is_noticed(dialect: str) -> None:
-    record = CLIPPINGS["clip-by-norm"]
-    h = SimpleNamespace(**usual(record.domains(dialect)))
+@pytest.mark.parametrize(
+    ("clipping", "dialect"),
+    [(record.id, dialect) for record in CLIPPINGS.values() for dialect in record.dialects],
+)
+def test_a_call_of_a_clipping_rule_is_noticed(clipping: str, dialect: str) -> None:
+    record = CLIPPINGS[clipping]
     with watch_calls() as calls:
-        record.dialects[dialect](np.ones(2), h)
+        clipped(record, dialect, typical(record.domains(dialect)), [np.ones(2)], EXACT)
     assert calls
-    assert set(calls) <= set(EQUATIONS)
+    assert set(calls) <= set(record.equations)
 
 
 def test_calls_outside_the_block_are_not_noticed() -> None:

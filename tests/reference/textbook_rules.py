@@ -1,7 +1,7 @@
 """The rules, schedules and clippings once more, one number at a time, straight from the texts.
 
 Written in mpmath numbers without the reference, with each formula spelled out where it is used.
-A rule maps (w, g, state, h, t) to (w, state); ``t`` counts from 1. ``h`` holds mpmath numbers.
+The rules are in one module a family; here they are joined with what can be added to any of them.
 """
 
 from __future__ import annotations
@@ -10,116 +10,75 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import textbook_adam
+import textbook_adaptive
+import textbook_descent
+import textbook_signs
 from exact_numbers import MP
+from textbook_registry import POINTS, RULES, WHOLE_RULES, ZERO, Key, Rule, State, advance
 
-State = dict[str, Any]
-Rule = Callable[[Any, Any, State, SimpleNamespace, int], tuple[Any, State]]
-ZERO = MP.mpf(0)
+__all__ = [
+    "CLIPPINGS",
+    "JOINED",
+    "POINTS",
+    "RULES",
+    "SCHEDULES",
+    "WHOLE_RULES",
+    "advance",
+    "clipped",
+]
 
-RULES: dict[tuple[str, str], Rule] = {}
-# The point at which the gradient of the next update is taken, where it is not w.
-POINTS: dict[tuple[str, str], Callable[[Any, State, SimpleNamespace], Any]] = {}
-
-
-def _rule(method: str, *dialects: str) -> Callable[[Rule], Rule]:
-    def register(rule: Rule) -> Rule:
-        for dialect in dialects:
-            RULES[method, dialect] = rule
-        return rule
-
-    return register
+del textbook_adam, textbook_adaptive, textbook_descent, textbook_signs
 
 
-@_rule("gradient-descent", "plain")
-def _gradient_descent(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    return w - h.learning_rate * g, {}
+def _joined(plain: Rule, names: frozenset[str]) -> Rule:
+    """The lines of Loshchilov and Hutter's algorithms, and those of torch.optim, around a rule."""
+
+    def update(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
+        h = SimpleNamespace(**vars(h))
+        if "maximize" in names:
+            g = -g
+        if "coupled" in names:
+            g = g + h.weight_decay * w
+        if "rate-decay" in names:
+            h.learning_rate = h.learning_rate / (1 + (t - 1) * h.rate_decay)
+        new, after = plain(w, g, state, h, t)
+        if "decoupled" in names:
+            new = new - h.learning_rate * h.weight_decay * w
+        return new, after
+
+    return update
 
 
-@_rule("momentum", "learning-rate-inside")
-@_rule("nesterov", "look-ahead")
-def _heavy_ball(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    change = -h.learning_rate * g + h.momentum * state.get("velocity", ZERO)
-    return w + change, {"velocity": change}
-
-
-@_rule("momentum", "learning-rate-outside")
-def _velocity(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    v = g + h.momentum * state.get("velocity", ZERO)
-    return w - h.learning_rate * v, {"velocity": v}
-
-
-@_rule("momentum", "averaged")
-@_rule("nesterov", "look-ahead-averaged")
-def _averaged(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    m = h.momentum * state.get("first_moment", ZERO) + g - h.momentum * g
-    return w - h.learning_rate * m, {"first_moment": m}
-
-
-@_rule("momentum", "dampened")
-def _dampened(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    v = g if t == 1 else h.momentum * state["velocity"] + g - h.dampening * g
-    return w - h.learning_rate * v, {"velocity": v}
-
-
-@_rule("nesterov", "shifted")
-def _shifted(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    v = g + h.momentum * state.get("velocity", ZERO)
-    return w - h.learning_rate * g - h.learning_rate * h.momentum * v, {"velocity": v}
-
-
-POINTS["nesterov", "look-ahead"] = lambda w, s, h: w + h.momentum * s.get("velocity", ZERO)
-POINTS["nesterov", "look-ahead-averaged"] = lambda w, s, h: (
-    w - h.learning_rate * h.momentum * s.get("first_moment", ZERO)
-)
-
-
-@_rule("adagrad", "epsilon-outside-root")
-def _adagrad(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    r = state.get("sum_of_squares", h.initial_accumulator) + g * g
-    return w - h.learning_rate / (MP.sqrt(r) + h.epsilon) * g, {"sum_of_squares": r}
-
-
-@_rule("adagrad", "epsilon-inside-root")
-def _adagrad_inside(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    r = state.get("sum_of_squares", h.initial_accumulator) + g * g
-    return w - h.learning_rate / MP.sqrt(r + h.epsilon) * g, {"sum_of_squares": r}
-
-
-@_rule("rmsprop", "epsilon-outside-root")
-def _rmsprop(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    r = h.decay * state.get("second_moment", ZERO) + (1 - h.decay) * g * g
-    return w - h.learning_rate / (MP.sqrt(r) + h.epsilon) * g, {"second_moment": r}
-
-
-@_rule("rmsprop", "epsilon-inside-root")
-def _rmsprop_inside(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-    r = h.decay * state.get("second_moment", ZERO) + (1 - h.decay) * g * g
-    return w - h.learning_rate / MP.sqrt(r + h.epsilon) * g, {"second_moment": r}
-
-
-def _adam_step(dialect: str, s: Any, r: Any, h: SimpleNamespace, t: int) -> Any:
-    s_hat, r_hat = s / (1 - h.beta1**t), r / (1 - h.beta2**t)
-    if dialect == "epsilon-outside-root":
-        return s_hat / (MP.sqrt(r_hat) + h.epsilon)
-    if dialect == "epsilon-inside-root":
-        return s_hat / MP.sqrt(r_hat + h.epsilon)
-    if dialect == "epsilon-hat":
-        return MP.sqrt(1 - h.beta2**t) * s_hat / (MP.sqrt(r) + h.epsilon)
-    assert dialect == "uncorrected"
-    return s / (MP.sqrt(r) + h.epsilon)
-
-
-def _adam(dialect: str) -> None:
-    @_rule("adam", dialect)
-    def rule(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
-        s = h.beta1 * state.get("first_moment", ZERO) + (1 - h.beta1) * g
-        r = h.beta2 * state.get("second_moment", ZERO) + (1 - h.beta2) * g * g
-        step = h.learning_rate * _adam_step(dialect, s, r, h, t)
-        return w - step, {"first_moment": s, "second_moment": r}
-
-
-for _dialect in ("epsilon-outside-root", "epsilon-inside-root", "epsilon-hat", "uncorrected"):
-    _adam(_dialect)
+# What libraries join to a dialect, and every modifier once more.
+_JOINED: dict[Key, tuple[str, ...]] = {
+    ("gradient-descent", "plain"): ("decoupled", "decoupled+coupled+rate-decay+maximize"),
+    ("momentum", "learning-rate-outside"): ("coupled",),
+    ("momentum", "learning-rate-inside"): ("decoupled+rate-decay",),
+    ("momentum", "dampened"): ("coupled+maximize",),
+    ("momentum", "averaged"): ("rate-decay",),
+    ("nesterov", "shifted"): ("coupled+maximize",),
+    ("adagrad", "epsilon-outside-root"): ("rate-decay", "coupled+maximize"),
+    ("adagrad", "epsilon-inside-root"): ("coupled+rate-decay+maximize",),
+    ("rmsprop", "epsilon-outside-root"): ("coupled+maximize",),
+    ("rmsprop", "epsilon-outside-root+centered+learning-rate-outside"): ("coupled+maximize",),
+    ("adadelta", "epsilon-inside-roots"): ("coupled+maximize",),
+    ("adam", "epsilon-outside-root"): ("coupled+maximize", "decoupled"),
+    ("amsgrad", "maximum-of-raw"): ("coupled+maximize", "decoupled"),
+    ("adamw", "decoupled"): ("maximize",),
+    ("adamax", "epsilon-in-maximum"): ("coupled+maximize", "decoupled"),
+    ("nadam", "scheduled-momentum"): ("decoupled+maximize",),
+    ("nadam", "constant-momentum"): ("decoupled",),
+    ("radam", "epsilon-hat"): ("coupled+maximize", "decoupled"),
+    ("sign-descent", "sign"): ("coupled", "decoupled+rate-decay"),
+    ("rprop", "irprop-minus"): ("maximize",),
+}
+JOINED: dict[Key, Rule] = {
+    (method, f"{dialect}+{names}"): _joined(RULES[method, dialect], frozenset(names.split("+")))
+    for (method, dialect), joined in _JOINED.items()
+    for names in joined
+}
+RULES |= JOINED
 
 
 def linear(h: SimpleNamespace, t: int) -> Any:
@@ -143,9 +102,34 @@ SCHEDULES: dict[str, Callable[[SimpleNamespace, int], Any]] = {
 }
 
 
-def clipped(gradient: list[Any], threshold: Any, stabiliser: Any = ZERO) -> list[Any]:
-    """``g min(1, v / (norm + stabiliser))``; a zero gradient stays zero."""
-    norm = MP.sqrt(sum((each * each for each in gradient), ZERO)) + stabiliser
-    if norm <= threshold:
-        return gradient
-    return [each * threshold / norm for each in gradient]
+def _shorter(gradient: list[Any], norm: Any, threshold: Any) -> list[Any]:
+    """goodfellow's clipping by norm; a zero gradient stays zero."""
+    return gradient if norm <= threshold else [each * threshold / norm for each in gradient]
+
+
+def _norm(gradient: list[Any]) -> Any:
+    return MP.sqrt(sum((each * each for each in gradient), ZERO))
+
+
+Clip = Callable[[list[Any], SimpleNamespace], list[Any]]
+_CLIPS: dict[str, Clip] = {
+    "exact": lambda g, h: _shorter(g, _norm(g), h.threshold),
+    "stabilised-norm": lambda g, h: _shorter(g, _norm(g) + h.stabiliser, h.threshold),
+    "root-mean-square": lambda g, h: _shorter(g, _norm(g), h.threshold * MP.sqrt(len(g))),
+}
+# Of each array by itself; the global norm is that of all of them, one after the other.
+CLIPPINGS: dict[Key, Clip] = {
+    **{("clip-by-norm", dialect): clip for dialect, clip in _CLIPS.items()},
+    ("clip-by-global-norm", "exact"): _CLIPS["exact"],
+    ("clip-by-global-norm", "stabilised-norm"): _CLIPS["stabilised-norm"],
+    ("clip-by-value", "exact"): lambda g, h: [
+        max(-h.threshold, min(h.threshold, each)) for each in g
+    ],
+}
+
+
+def clipped(clipping: str, dialect: str, arrays: list[list[Any]], h: SimpleNamespace) -> list[Any]:
+    """The clipped arrays, one after the other."""
+    if clipping == "clip-by-global-norm":
+        arrays = [[each for array in arrays for each in array]]
+    return [each for array in arrays for each in CLIPPINGS[clipping, dialect](array, h)]
