@@ -26,6 +26,7 @@ from optcheck.properties.update_rules import (
     larger,
     oracle_for,
     positions_of,
+    traced_from_the_plain_path,
 )
 from optcheck.reference.oracle import Quantity
 from optcheck.reference.rates import corrected_constant_gradient, signed_steps
@@ -62,6 +63,7 @@ def _keeps_an_average(subject: Subject) -> bool:
     capability="update-rule",
     equations=("adam-bias-correction",),
     about=_keeps_an_average,
+    every_path=False,
     share=0.4,
 )
 def constant_gradient_moments(subject: Subject, data: st.DataObject) -> float:
@@ -114,6 +116,7 @@ def _is_corrected_adam(subject: Subject) -> bool:
     capability="update-rule",
     equations=("adam-bias-correction",),
     about=_is_corrected_adam,
+    every_path=False,
     share=0.4,
 )
 def adam_first_step_size(subject: Subject, data: st.DataObject) -> float:
@@ -171,6 +174,7 @@ def _late(tracer: Tracer) -> tuple[int, Snapshot]:
     capability="update-rule",
     equations=("adam-bias-correction",),
     about=_corrects_by_the_count,
+    excused=traced_from_the_plain_path,
     share=0.1,
 )
 def late_steps(subject: Subject, data: st.DataObject) -> float:

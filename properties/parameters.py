@@ -13,7 +13,6 @@ from optcheck.backends.interface import Case, Floats, HasGroups
 from optcheck.properties.law import Deviation, Subject, law
 from optcheck.properties.strategies import (
     VECTOR,
-    hyperparameters,
 )
 from optcheck.properties.trace import (
     Tracer,
@@ -53,13 +52,12 @@ def _takes_no_groups(subject: Subject) -> str | None:
     share=0.1,
 )
 def parameter_groups(subject: Subject, data: st.DataObject) -> float:
+    usual, others = _two_settings(subject)
     # Long enough for RAdam to become adaptive.
-    case = draw_case(subject, data, min_steps=7, max_steps=7, layouts=(VECTOR,))
-    record, claim = subject.record, subject.claim
-    strategy = hyperparameters(record.domains(claim.dialect), claim, constraint=record.constraint)
+    case = draw_case(subject, data, min_steps=7, max_steps=7, layouts=(VECTOR,), fixed=usual)
     other = replace(
         case,
-        hyperparameters=data.draw(strategy, label="of the other group"),
+        hyperparameters=others,
         gradients=tuple((-each[0],) for each in case.gradients),
     )
     tracer = Tracer(subject, _together(case, other))
@@ -82,6 +80,20 @@ def parameter_groups(subject: Subject, data: st.DataObject) -> float:
         )
         worst = larger(worst, ratio)
     return worst
+
+
+def _two_settings(subject: Subject) -> list[dict[str, float]]:
+    """Two settings of usual values, which differ in everything that can be chosen."""
+    domains = subject.record.domains(subject.claim.dialect)
+    return [
+        {
+            name: subject.claim.fixed.get(
+                name, domain.typical[min(which, len(domain.typical) - 1)]
+            )
+            for name, domain in domains.items()
+        }
+        for which in (0, 1)
+    ]
 
 
 def _together(case: Case, other: Case) -> Case:

@@ -25,6 +25,7 @@ from optcheck.properties.update_rules import (
     final_position,
     larger,
     positions_of,
+    traced_from_the_plain_path,
 )
 from optcheck.reference.oracle import Bound
 
@@ -32,7 +33,7 @@ from optcheck.reference.oracle import Bound
 def _states_no_defaults(subject: Subject) -> str | None:
     if subject.claim.defaults is None:
         return "the adapter states no documented defaults"
-    return None
+    return traced_from_the_plain_path(subject)
 
 
 @law(

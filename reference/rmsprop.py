@@ -197,6 +197,9 @@ class _Form:
         domains: dict[str, Domain] = {}
         if self.momentum:
             domains["momentum"] = unit_interval(0.9, 0.5, 0.99, 0.0)
+        if self.centered and self.corrected:
+            # The first variance is zero: with a small epsilon rounding decides the first step.
+            domains["epsilon"] = non_negative(0.1, 1e-3, 1e-8, 0.0)
         if self.start == "initial-mean-square":
             domains["initial_mean_square"] = non_negative(1.0, 0.1, 0.0)
         return domains
@@ -222,7 +225,7 @@ _FORMS = (
     _Form(_INSIDE, start="first-square"),
     _Form(_INSIDE, start="initial-mean-square"),
     _Form(_INSIDE, corrected=True),
-    _Form(_OUTSIDE, centered=True, corrected=True),
+    _Form(_INSIDE, centered=True, corrected=True),
 )
 
 RMSPROP = method(

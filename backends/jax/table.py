@@ -148,19 +148,18 @@ ROWS = (
     ),
     Row(
         "rmsprop",
-        "epsilon-outside-root+centered+corrected",
-        "optax.rmsprop(learning_rate, decay, epsilon, eps_in_sqrt=False, centered=True, "
-        "bias_correction=True)",
-        "optax.rmsprop(learning_rate, eps_in_sqrt=False, centered=True, bias_correction=True)",
+        "epsilon-inside-root+centered+corrected",
+        "optax.rmsprop(learning_rate, decay, epsilon, centered=True, bias_correction=True)",
+        "optax.rmsprop(learning_rate, centered=True, bias_correction=True)",
         _RMSPROP,
     ),
-    # Without a learning rate it changes no sign and ascends, so that none is documented here.
+    # None for the learning rate is documented to be no scaling, as in the paper: 1.
     Row(
         "adadelta",
         "epsilon-inside-roots",
         "optax.adadelta(learning_rate, decay, epsilon)",
-        "optax.adadelta(learning_rate)",
-        _ADADELTA,
+        "optax.adadelta()",
+        {"learning_rate": 1.0, **_ADADELTA},
     ),
     Row(
         "adadelta",
@@ -325,7 +324,7 @@ def state_names(row: Row) -> Mapping[str, str]:
 COMPLEX: Mapping[str, Literal["pairs", "modulus"]] = {
     **dict.fromkeys(("gradient-descent", "momentum", "nesterov"), "pairs"),
     **dict.fromkeys(("weight-decay", "maximize"), "pairs"),
-    **dict.fromkeys(("sign-descent", "adagrad", "rmsprop", "adam", "adamw"), "modulus"),
+    **dict.fromkeys(("adagrad", "rmsprop", "adam", "adamw"), "modulus"),
     **dict.fromkeys(("amsgrad", "adamax", "nadam", "radam"), "modulus"),
     "gradient-accumulation": "modulus",
 }

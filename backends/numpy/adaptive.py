@@ -213,15 +213,15 @@ def rmsprop_inside_corrected(
     w -= learning_rate * (g / inside_root(squares / seen, epsilon))
 
 
-@rules.update_rule("rmsprop", dialect="epsilon-outside-root+centered+corrected")
-def rmsprop_outside_centered_corrected(
+@rules.update_rule("rmsprop", dialect="epsilon-inside-root+centered+corrected")
+def rmsprop_inside_centered_corrected(
     w: Array, g: Array, state: State, *, learning_rate: float, decay: float, epsilon: float
 ) -> None:
     """Both averages are corrected before the variance is made of them."""
     seen = 1.0 - decay ** next_step(state)
     squares = average(state, "second_moment", g * g, decay)
     mean = average(state, "first_moment", g.copy(), decay)
-    w -= learning_rate * (g / outside_root(_variance(squares / seen, mean / seen), epsilon))
+    w -= learning_rate * (g / inside_root(_variance(squares / seen, mean / seen), epsilon))
 
 
 @rules.update_rule("adadelta", dialect="epsilon-inside-roots")

@@ -240,7 +240,7 @@ class Row:
 def _scalar_bits(optimizer: Optimizer, options: Options, steps: int) -> dict[str, tuple[int, int]]:
     if "tensor_hyperparameters" in options and "betas" in optimizer.keywords:
         # A beta that is a tensor is rounded to the format of the parameters.
-        return {"float32": (24, 24)}
+        return {"float32": (24, 24), "bfloat16": (8, 24)}
     return {} if steps == 53 else dict.fromkeys(DTYPES, (53, steps))
 
 

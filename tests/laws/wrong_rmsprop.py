@@ -63,7 +63,7 @@ FORMS = {
         _INSIDE, start=lambda h: h.initial_mean_square
     ),
     "epsilon-inside-root+corrected": replace(_INSIDE, weight=_weight),
-    "epsilon-outside-root+centered+corrected": replace(_PLAIN, mean=_mean, weight=_weight),
+    "epsilon-inside-root+centered+corrected": replace(_INSIDE, mean=_mean, weight=_weight),
 }
 
 

@@ -139,12 +139,12 @@ def test_usual_steps_have_one_value(method: str, dialect: str, which: int) -> No
 
 
 def test_the_corrected_variance_is_decided_once_gradients_differ() -> None:
-    """The first one is g^2 - g^2: the step is g / epsilon, and rounding may make it anything."""
-    method, dialect = "rmsprop", "epsilon-outside-root+centered+corrected"
-    h = usual(METHODS[method], dialect)
+    """The first is g^2 - g^2: the step is g / sqrt(epsilon), and rounding may make it anything."""
+    method, dialect = "rmsprop", "epsilon-inside-root+centered+corrected"
+    h = {**usual(METHODS[method], dialect), "epsilon": 1e-8}
     path = Path(method, dialect, h, [0.0])
-    assert path.advance([0.3], {})
-    assert path.w[0] == -real(h["learning_rate"]) * real(0.3) / real(h["epsilon"])
+    assert path.advance([3.3], {})
+    assert path.w[0] == -real(h["learning_rate"]) * real(3.3) / MP.sqrt(real(h["epsilon"]))
     assert not path.position.parameter.working.balls[0].is_finite()
     before = {"parameter": 1.0, "second_moment": 0.625, "first_moment": 0.25}
     path.position = path.oracle.at(3, {name: [value] for name, value in before.items()})

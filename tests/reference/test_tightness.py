@@ -29,7 +29,7 @@ LONGER = {
     ("rmsprop", "epsilon-inside-root+learning-rate-inside+nesterov"),
 }
 # The first corrected variance is g^2 - g^2, and rounding may make it anything.
-CANCELLING = ("rmsprop", "epsilon-outside-root+centered+corrected")
+CANCELLING = ("rmsprop", "epsilon-inside-root+centered+corrected")
 DECIDED = [pair for pair in PAIRS if pair != CANCELLING]
 KINDS = {"float32": np.float32, "float64": np.float64}
 

@@ -82,11 +82,11 @@ def _centered_inside(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -
     return w - h.learning_rate * g / bottom, {"second_moment": r, "first_moment": m}
 
 
-@rule("rmsprop", "epsilon-outside-root+centered+corrected")
+@rule("rmsprop", "epsilon-inside-root+centered+corrected")
 def _centered_corrected(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
     r, m = _squares(state, g, h), _mean(state, g, h)
     weight = 1 - h.decay**t
-    bottom = _deviation(r / weight - (m / weight) ** 2) + h.epsilon
+    bottom = _deviation(r / weight - (m / weight) ** 2 + h.epsilon)
     return w - h.learning_rate * g / bottom, {"second_moment": r, "first_moment": m}
 
 
