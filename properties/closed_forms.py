@@ -45,6 +45,8 @@ def momentum_is_a_weighted_sum(subject: Subject, data: st.DataObject) -> float:
     *_, position = positions_of(subject, case)
     after = end_of(subject, case)
     name = "first_moment" if subject.claim.dialect == "averaged" else "velocity"
+    if name not in after.vectors and case.hyperparameters["momentum"] == 0.0:
+        return float("nan")  # without momentum some libraries keep no velocity
     if name not in after.vectors:
         raise NotShown(f"{subject.backend.name} does not show the velocity of momentum")
     return require(

@@ -202,6 +202,7 @@ def step_count_past_2048(subject: Subject, data: st.DataObject) -> float:
     oracle="identity",
     capability="update-rule",
     excused=traced_from_the_plain_path,
+    every_path=False,
     one_dtype=True,
     dtypes=_LOWEST_FIRST,
     share=0.05,

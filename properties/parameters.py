@@ -84,16 +84,9 @@ def parameter_groups(subject: Subject, data: st.DataObject) -> float:
 
 def _two_settings(subject: Subject) -> list[dict[str, float]]:
     """Two settings of usual values, which differ in everything that can be chosen."""
-    domains = subject.record.domains(subject.claim.dialect)
-    return [
-        {
-            name: subject.claim.fixed.get(
-                name, domain.typical[min(which, len(domain.typical) - 1)]
-            )
-            for name, domain in domains.items()
-        }
-        for which in (0, 1)
-    ]
+    domains = subject.record.domains(subject.claim.dialect).items()
+    settings = ({name: each.typical[:2][which] for name, each in domains} for which in (0, -1))
+    return [{**each, **subject.claim.fixed} for each in settings]
 
 
 def _together(case: Case, other: Case) -> Case:

@@ -26,7 +26,7 @@ from optcheck.properties.trace import (
 from optcheck.reference.balls import Balls
 from optcheck.reference.oracle import Bound, Position, UpdateOracle
 
-MAX_STEPS = 20
+MAX_STEPS = 12
 
 # Judged from the start as well. What follows is proved by its single steps: each starts from all
 # of the state, so that errors are what rounding made of them and nothing else.

@@ -138,10 +138,24 @@ def test_usual_steps_have_one_value(method: str, dialect: str, which: int) -> No
             assert tight(path.position.parameter.exact.balls[i], value)
 
 
+def test_a_switch_is_taken_when_the_textbook_takes_it() -> None:
+    h = {**usual(METHODS["swats"], "plain"), "beta2": 0.5, "switch_tolerance": 1e-3}
+    random = np.random.default_rng(0)
+    path = Path("swats", "plain", h, random.normal(size=3))
+    phases = []
+    for _ in range(12):
+        assert path.advance(random.normal(size=3), {})
+        phases.append(path.states[0]["phase"])
+        assert path.position.vectors["phase"].exact == phases[-1]
+    assert phases == sorted(phases)
+    assert phases[0] == "adam"
+    assert phases[-1] == "sgd"
+
+
 def test_the_corrected_variance_is_decided_once_gradients_differ() -> None:
     """The first is g^2 - g^2: the step is g / sqrt(epsilon), and rounding may make it anything."""
     method, dialect = "rmsprop", "epsilon-inside-root+centered+corrected"
-    h = {**usual(METHODS[method], dialect), "epsilon": 1e-8}
+    h = {**usual(METHODS[method], dialect), "epsilon": 1e-20}
     path = Path(method, dialect, h, [0.0])
     assert path.advance([3.3], {})
     assert path.w[0] == -real(h["learning_rate"]) * real(3.3) / MP.sqrt(real(h["epsilon"]))
