@@ -20,7 +20,7 @@ from optcheck.properties.update_rules import (
     traced_from_the_plain_path,
 )
 from optcheck.reference import METHODS
-from optcheck.reference.balls import Arithmetic, Balls
+from optcheck.reference.balls import Arithmetic, Balls, Scalar
 from optcheck.reference.identities import weighted_sum
 from optcheck.reference.oracle import Quantity, UpdateOracle
 
@@ -59,16 +59,24 @@ def momentum_is_a_weighted_sum(subject: Subject, data: st.DataObject) -> float:
 
 
 def _sum_of_gradients(subject: Subject, case: Case) -> Balls:
+    h, gradients = case.hyperparameters, [flat(each) for each in case.gradients]
+    weights = [_weight(subject.claim.dialect, case, step) for step in range(case.steps)]
+    return weighted_sum(gradients, h["momentum"], weights)
+
+
+def _weight(dialect: str, case: Case, step: int) -> Scalar:
+    """With which a gradient enters the velocity."""
     exact, h = Arithmetic.exact(), case.hyperparameters
     one = exact.scalar(1.0)
-    weights = {
-        "learning-rate-inside": lambda k: -exact.scalar(case.rate(k) or h["learning_rate"]),
-        "learning-rate-outside": lambda k: one,
-        "averaged": lambda k: one - exact.scalar(h["momentum"]),
-        "dampened": lambda k: one - exact.scalar(h["dampening"]) if k else one,
-    }[subject.claim.dialect]
-    gradients = [flat(each) for each in case.gradients]
-    return weighted_sum(gradients, h["momentum"], [weights(k) for k in range(case.steps)])
+    if dialect == "learning-rate-inside":
+        return -exact.scalar(case.rate(step) or h["learning_rate"])
+    if dialect == "averaged":
+        kept: Scalar = one - exact.scalar(h["momentum"])
+        return kept
+    if dialect == "dampened" and step:
+        damped: Scalar = one - exact.scalar(h["dampening"])
+        return damped
+    return one
 
 
 def _is_centered(subject: Subject) -> bool:

@@ -227,7 +227,8 @@ def complex_parameters(subject: Subject, data: st.DataObject) -> float:
 
 def _shortened(values: Floats) -> Floats:
     significand, exponent = np.frexp(values)
-    return np.ldexp(np.round(np.ldexp(significand, 20)), exponent - 20)
+    kept: Floats = np.ldexp(np.round(np.ldexp(significand, 20)), exponent - 20)
+    return kept
 
 
 def _complex_end(subject: Subject, case: Case, rows: Sequence[Any]) -> Any:

@@ -329,7 +329,7 @@ class Balls:
         if None in operands:
             raise TypeError("others are vectors, scalars or integers")
         with ball_arithmetic():
-            balls = [function(*each) for each in zip(self.balls, *operands, strict=True)]  # type: ignore[arg-type]
+            balls = [function(*each) for each in zip(self.balls, *operands, strict=True)]
         return Balls(balls, self.arithmetic)
 
     def total(self) -> Scalar:
