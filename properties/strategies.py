@@ -8,6 +8,7 @@ and shrinks to one coordinate with a constant gradient of 1.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Mapping
@@ -50,6 +51,7 @@ def representable(values: Floats, form: Format) -> Floats:
     return np.asarray(np.clip(rounded, -form.largest, form.largest), dtype=np.float64)
 
 
+@functools.cache  # making a strategy takes longer than drawing from it
 def hyperparameter(domain: Domain) -> st.SearchStrategy[float]:
     """Usual values first, then values from the whole domain, its ends included."""
     usual = st.sampled_from(domain.typical)
@@ -116,6 +118,7 @@ class Gradients:
     patterns: tuple[str, ...] = tuple(PATTERNS)
     noise: bool = True
 
+    @functools.cache  # noqa: B019 (few, and made once for all)
     def strategy(self, count: int) -> st.SearchStrategy[tuple[int, list[tuple[str, float, Any]]]]:
         """A seed of the noise, and a (pattern, sign, size) for each of ``count`` coordinates."""
         # One choice among all combinations: that is three times as fast as three choices.

@@ -30,7 +30,7 @@ statement(
     "adadelta-update-indexed",
     title="AdaDelta with a given first update",
     formula=(
-        r"D_j(\tau)=\rho D_j(\tau-1)+(1-\rho)\Delta w_j(\tau)^2,\quad"
+        r"D_j(\tau)=\rho D_j(\tau-1)+(1-\rho)\Delta w_j(\tau)^2,\quad "
         r"D_j(-1)=0,\ \Delta w_j(0)=\Delta_{0j}"
     ),
     sources=("trofimov:slide 'AdaDelta'",),

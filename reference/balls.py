@@ -340,6 +340,8 @@ class Balls:
         """
         with ball_arithmetic():
             magnitude = sum((abs(ball) for ball in self.balls), arb(0)).abs_upper()
+            if magnitude.is_zero():
+                return Scalar(arb(0), self.arithmetic.bits)
             if not magnitude <= self.arithmetic.largest:
                 return Scalar(arb("nan"), self.arithmetic.bits)
             additions = max(len(self) - 1, 0)

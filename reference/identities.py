@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -118,6 +119,8 @@ def weighted_sum(
 
 def adam_step_bound(beta1: float, beta2: float, step: int) -> float:
     """The largest ``abs(m_hat) / sqrt(v_hat)`` after ``step`` updates, rounded up."""
+    if beta2 == 0.0 < beta1 and step > 1:
+        return math.inf
     first, second = arb(beta1), arb(beta2)
     ratio = first**2 / second if beta2 else arb(0)
     total = sum((ratio**k for k in range(step)), arb(0))

@@ -102,10 +102,10 @@ NADAM = method(
     "rectified-adam",
     title="RAdam: the adaptive step is rectified, and not taken before its variance is finite",
     formula=(
-        r"\rho_\infty=\tfrac{2}{1-\beta_2}-1,\quad"
-        r"\rho_t=\rho_\infty-\tfrac{2t\beta_2^t}{1-\beta_2^t},\quad"
+        r"\rho_\infty=\tfrac{2}{1-\beta_2}-1,\quad "
+        r"\rho_t=\rho_\infty-\tfrac{2t\beta_2^t}{1-\beta_2^t},\quad "
         r"r_t=\sqrt{\tfrac{(\rho_t-4)(\rho_t-2)\rho_\infty}"
-        r"{(\rho_\infty-4)(\rho_\infty-2)\rho_t}};\quad"
+        r"{(\rho_\infty-4)(\rho_\infty-2)\rho_t}};\quad "
         r"\theta_{t+1}=\theta_t-\alpha\begin{cases}r_t\hat m_t/(\sqrt{\hat v_t}+\epsilon)"
         r"&\rho_t>5\\\hat m_t&\text{otherwise}\end{cases}"
     ),

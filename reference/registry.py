@@ -195,6 +195,11 @@ class Method:
         """
         base, modifiers = self._parts(name)
         form = self.dialects[base]
+        if modifiers and (form.evaluation_point or form.signals):
+            raise DomainError(
+                f"{self.id}/{base} takes its gradients elsewhere or is told more than one: "
+                f"+{modifiers[0].id} is not defined for it"
+            )
         for each in modifiers:
             form = replace(
                 form,
@@ -239,6 +244,9 @@ class Method:
         """
         form = self.dialect(dialect)
         check_hyperparameters(self.id, self.source, self.domains(dialect), hyperparameters)
+        if set(signals or {}) != set(form.signals):
+            needed = ", ".join(form.signals) or "nothing"
+            raise DomainError(f"{self.id}/{dialect} is told {needed} beside the gradient")
         if problem := self.constraint(hyperparameters):
             raise DomainError(f"{problem} ({self.id}; {self.source})")
         w, g = np.asarray(parameter), np.asarray(gradient)
@@ -249,12 +257,12 @@ class Method:
         h = _float_namespace(values, count, signals or {})
         old = form.initial_state(np.zeros_like(w), h) if state is None else state
         new, after = form.update(w, g, old, h)
-        # Copies: a state must not share memory with the caller's gradient.
+        # Copies: nothing shares memory with the caller. Numbers and names stay what they are.
         copies = {
-            name: value if isinstance(value, str) else np.array(value, dtype=w.dtype)
+            name: np.array(value, dtype=w.dtype) if np.shape(value) == w.shape else value
             for name, value in after.items()
         }
-        return np.asarray(new), {**copies, "step": count}
+        return np.array(new), {**copies, "step": count}
 
 
 def _float_namespace(

@@ -157,14 +157,10 @@ def _rprop_plus(w: Any, g: Any, state: Any, h: Any) -> Any:
 def _irprop_plus(w: Any, g: Any, state: Any, h: Any) -> Any:
     # Before the first update nothing can be undone, so that any earlier loss will do.
     rise = h.loss - state.get("previous_loss", h.loss)
-    undone = by_sign(_spread(rise, w), -state["previous_update"], 0, 0)
+    still = 0 * w
+    undone = by_sign(still + rise, -state["previous_update"], still, still)
     new, after = _backtracking(w, g, state, h, undone)
     return new, {**after, "previous_loss": h.loss}
-
-
-def _spread(number: Any, like: Any) -> Any:
-    """``number`` in the shape of ``like``."""
-    return like * 0 + number
 
 
 def _initial_steps(zeros: Any, h: Any) -> dict[str, Any]:

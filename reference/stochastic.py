@@ -35,7 +35,9 @@ def _accumulating(mean: bool) -> Any:
         total = running_mean(before, g, position) if mean else before + g
         if position < every:
             return w, {**state, "accumulated_gradient": total}
-        new, after = adam(w, total, state, h.at(h.count // every))
+        now = h.at(h.count // every)
+        now.learning_rate = h.learning_rate  # that of this moment
+        new, after = adam(w, total, state, now)
         return new, {**after, "accumulated_gradient": 0 * total}
 
     return update

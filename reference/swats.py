@@ -49,8 +49,8 @@ def _is_zero(value: Any) -> bool | None:
 
 def _undecided(w: Any, state: Any) -> Any:
     """NaN everywhere: which phase follows is not known, and so nothing is decided from here on."""
-    arrays = ("first_moment", "second_moment", "velocity")
-    nothing = {name: state[name] / (state[name] * 0) for name in arrays}
+    numbers = ("first_moment", "second_moment", "velocity", "rate")
+    nothing = {name: state[name] / (state[name] * 0) for name in numbers}
     return w / (w * 0), {**state, **nothing}
 
 

@@ -72,7 +72,8 @@ def assert_conforms(position: Position, name: str, value: Any, kind: type) -> No
         decided = np.isfinite(position.parameter.allowed()).all()
         assert value == quantity.exact or not decided
         return
-    assert value.dtype == kind
+    # A number such as the loss before is no array, and stays what it was.
+    assert isinstance(value, float) or value.dtype == kind
     assert conforms(quantity, value)
 
 
@@ -144,8 +145,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "rate-decay, maximize",
     ),
     "missing for a modifier": (
-        lambda: METHODS["svrg"].step("plain+coupled", ONES, ONES, learning_rate=0.1),
-        "svrg needs weight_decay in [0, inf) (prince:Notes Optimization algorithms)",
+        lambda: METHODS["gradient-descent"].step("plain+coupled", ONES, ONES, learning_rate=0.1),
+        "gradient-descent needs weight_decay in [0, inf) (bishop:7.16)",
     ),
     "of a modifier that is not there": (
         lambda: METHODS["svrg"].step("plain", ONES, ONES, learning_rate=0.1, weight_decay=0.1),
