@@ -9,7 +9,7 @@ from typing import Any
 
 from optcheck.backends import BackendError, known_backends, load_backend
 from optcheck.properties import LAWS, implementations
-from optcheck.reference import CLIPPINGS, EQUATIONS, METHODS, SCHEDULES
+from optcheck.reference import CLIPPINGS, EQUATIONS, METHODS, MODIFIERS, SCHEDULES
 from optcheck.suites import PROBLEMS
 
 Row = dict[str, Any]
@@ -119,6 +119,7 @@ def _explain_equation(identifier: str) -> list[str]:
         for name, dialect in record.dialects.items()
         if identifier in dialect.equations
     ]
+    users += [f"+{each.id}" for each in MODIFIERS.values() if identifier in each.equations]
     users += [record.id for record in SCHEDULES.values() if identifier in record.equations]
     users += [record.id for record in CLIPPINGS.values() if identifier in record.equations]
     checkers = [law.id for law in LAWS.values() if identifier in law.equations]
