@@ -138,6 +138,11 @@ class FunctionUpdateRule:
         self.claim = claim
         self.point = evaluation_point
 
+    @property
+    def implementation(self) -> str:
+        """The function."""
+        return _name(self.function)
+
     def start(
         self,
         parameters: Sequence[Array],
@@ -214,6 +219,11 @@ class FunctionScheduleRule:
         self.function = function
         self.claim = claim
 
+    @property
+    def implementation(self) -> str:
+        """The function."""
+        return _name(self.function)
+
     def rates(self, hyperparameters: Hyperparameters, steps: int) -> Sequence[float]:
         return [float(self.function(tau, **hyperparameters)) for tau in range(steps)]
 
@@ -230,6 +240,11 @@ class FunctionClippingRule:
     def __init__(self, function: Callable[..., Sequence[Array]], claim: Claim) -> None:
         self.function = function
         self.claim = claim
+
+    @property
+    def implementation(self) -> str:
+        """The function."""
+        return _name(self.function)
 
     def clip(
         self, gradients: Sequence[Array], hyperparameters: Hyperparameters
@@ -327,6 +342,10 @@ class FunctionBackend:
 
     def clippings(self) -> Sequence[FunctionClippingRule]:
         return self._clippings
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def _import(function: Callable[..., Any]) -> str:

@@ -38,16 +38,16 @@ def laws() -> list[Row]:
 
 def methods() -> list[Row]:
     """Every method with its dialects, and who implements which of them."""
-    claims = _claims()
+    declared = _declared()
     return [
         {
             "id": record.id,
             "family": record.family,
             "dialects": list(record.dialects),
             "implementations": {
-                backend: sorted({each.dialect for each in found if each.method == record.id})
-                for backend, found in claims.items()
-                if any(each.method == record.id for each in found)
+                backend: [_implementation(rule) for rule in found if rule.claim.method == record.id]
+                for backend, found in declared.items()
+                if any(rule.claim.method == record.id for rule in found)
             },
         }
         for record in _records().values()
@@ -80,15 +80,21 @@ def _records() -> dict[str, Any]:
     return {**METHODS, **SCHEDULES, **CLIPPINGS}
 
 
-def _claims() -> dict[str, list[Any]]:
-    claims: dict[str, list[Any]] = {}
+def _implementation(rule: Any) -> Row:
+    """What a rule is in its library, where the adapter says so, and what it claims to be."""
+    named = {"implementation": rule.implementation} if hasattr(rule, "implementation") else {}
+    return {**named, "dialect": rule.claim.dialect, "options": dict(rule.claim.options)}
+
+
+def _declared() -> dict[str, list[Any]]:
+    declared: dict[str, list[Any]] = {}
     for name in known_backends():
         try:
             found = implementations(load_backend(name))
         except BackendError:
             continue  # `optcheck list backends` says how to install it
-        claims[name] = [rule.claim for rules in found.values() for rule in rules]
-    return claims
+        declared[name] = [rule for rules in found.values() for rule in rules]
+    return declared
 
 
 def explain(identifier: str) -> list[str]:

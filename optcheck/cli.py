@@ -192,10 +192,12 @@ def list_command(
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, dict) and "dialect" in value:
+        return str(value["dialect"])
     if isinstance(value, dict):
         return "\n".join(f"{key}: {_cell(each)}" for key, each in value.items())
     if isinstance(value, (list, tuple)):
-        return ", ".join(str(each) for each in value)
+        return ", ".join(dict.fromkeys(_cell(each) for each in value))
     return str(value)
 
 

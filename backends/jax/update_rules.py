@@ -145,6 +145,11 @@ class OptaxRule:
     claim: Claim
     row: Row
 
+    @property
+    def implementation(self) -> str:
+        """The optax expression."""
+        return wrapped(self.row.expression, self.claim.options)
+
     def _expression(self, given: Iterable[str]) -> str:
         """The expression in the hyper-parameters that are given."""
         left_out = set(self.row.defaults) - set(given)

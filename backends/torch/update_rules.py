@@ -110,6 +110,11 @@ class TorchRule:
     row: Row
     device: str
 
+    @property
+    def implementation(self) -> str:
+        """The class of torch.optim."""
+        return f"torch.optim.{self.row.optimizer.name}"
+
     def start(
         self,
         parameters: Sequence[torch.Tensor],
