@@ -108,6 +108,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)
+def coverage(session: nox.Session) -> None:
+    """List the lines of torch.optim and optax that no law enters, or of the backends named."""
+    backends = [] if any(not each.startswith("-") for each in session.posargs) else BACKENDS[1:]
+    _run(session, "optcheck", "coverage", *backends, *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation; a broken link is an error."""
     quiet = {"NO_MKDOCS_2_WARNING": "1"}  # news about other tools, on every build

@@ -201,7 +201,11 @@ class ClippingRule(Protocol):
 
 @runtime_checkable
 class Backend(Protocol):
-    """What every backend has."""
+    """What every backend has.
+
+    One that also has ``source_modules``, the names of the modules that hold the rules, lets
+    ``optcheck coverage`` list their lines that no law enters.
+    """
 
     name: str
     interface_version: int

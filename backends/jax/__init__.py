@@ -27,6 +27,14 @@ class JaxBackend:
 
     name = "jax"
     interface_version = INTERFACE_VERSION
+    source_modules = (
+        "optax._src.alias",
+        "optax._src.transform",
+        "optax.transforms._accumulation",
+        "optax.transforms._adding",
+        "optax.transforms._clipping",
+        "optax.tree_utils._tree_math",
+    )
 
     def __init__(self, device: str = "cpu") -> None:
         platform = "gpu" if device == "cuda" else device

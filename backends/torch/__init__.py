@@ -21,6 +21,13 @@ class TorchBackend:
 
     name = "torch"
     interface_version = INTERFACE_VERSION
+    source_modules = tuple(
+        f"torch.optim.{name}"
+        for name in (
+            *("sgd", "adagrad", "rmsprop", "adadelta", "rprop"),
+            *("adam", "adamw", "adamax", "nadam", "radam"),
+        )
+    )
 
     def __init__(self, device: str = "cpu") -> None:
         if device == "cuda" and not torch.cuda.is_available():
