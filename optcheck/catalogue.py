@@ -45,9 +45,9 @@ def methods() -> list[Row]:
             "family": record.family,
             "dialects": list(record.dialects),
             "implementations": {
-                backend: [_implementation(rule) for rule in found if rule.claim.method == record.id]
+                backend: [_implementation(rule) for rule in ours]
                 for backend, found in declared.items()
-                if any(rule.claim.method == record.id for rule in found)
+                if (ours := [rule for rule in found if rule.claim.method == record.id])
             },
         }
         for record in _records().values()

@@ -119,6 +119,8 @@ class Plan:
             for rules in implementations(backend).values()
             for rule in rules
             if any(_is_about(unit, rule.claim) for unit in selected)
+            # What is slow to build is said to be unsupported in the other profiles.
+            and (self.request.profile == "thorough" or not rule.claim.thorough_only)
         ]
         return BackendEntry(
             name=backend.name,
