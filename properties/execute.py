@@ -34,7 +34,7 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", 4, 1, 60, 100),
+        Profile("quick", 3, 1, 60, 30),
         Profile("default", 20, 2, 120, 300),
         Profile("thorough", 250, 25, 1800, 3000),
     )

@@ -46,6 +46,7 @@ def _states_no_defaults(subject: Subject) -> str | None:
     oracle="exact",
     capability="update-rule",
     excused=_states_no_defaults,
+    with_modifiers=True,
     one_dtype=True,
     share=0.2,
 )

@@ -20,7 +20,7 @@ class Row:
     """One dialect of a method.
 
     ``short`` is the expression without what may be left out, and ``defaults`` are the values that
-    the documentation gives for that.
+    the documentation gives for that. ``transform``: it is one of those that aliases are made of.
     """
 
     method: str
@@ -28,6 +28,7 @@ class Row:
     expression: str
     short: str | None = None
     defaults: Mapping[str, float] = field(default_factory=dict)
+    transform: bool = False
 
 
 _ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
@@ -340,6 +341,8 @@ _WRAPPED: tuple[dict[str, Option], ...] = tuple(
 
 def option_sets(row: Row) -> tuple[dict[str, Option], ...]:
     """The ways to run a rule that are checked."""
+    if row.transform:
+        return ({"jit": False, "transform": True},)
     # MultiSteps branches by lax.cond, which is compiled anew at every eager step.
     if row.method == "gradient-accumulation":
         return ({"jit": True},)

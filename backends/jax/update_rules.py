@@ -27,6 +27,7 @@ from optcheck.backends.jax.table import (
     state_names,
     wrapped,
 )
+from optcheck.backends.jax.transforms import TRANSFORMS
 
 Update = Callable[[Any, Any, Any], tuple[Any, Any]]
 
@@ -271,6 +272,6 @@ def update_rules(*, flushes_subnormals: bool) -> list[OptaxRule]:
             ),
             row,
         )
-        for row in ROWS
+        for row in (*ROWS, *TRANSFORMS)
         for options in option_sets(row)
     ]
