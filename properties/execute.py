@@ -29,12 +29,14 @@ class Profile:
     compiled_examples: int
     seconds: int
     shrink_attempts: int
+    # What is asked in several precisions is asked in these alone; all, if there are none.
+    dtypes: tuple[str, ...] = ()
 
 
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", 3, 1, 60, 30),
+        Profile("quick", 3, 1, 60, 30, ("float32", "float64")),
         Profile("default", 20, 2, 120, 300),
         Profile("thorough", 250, 25, 1800, 3000),
     )
@@ -116,6 +118,10 @@ def execute(unit: Unit, profile: Profile, seed: int) -> Outcome:
         return Outcome("unsupported", message=unit.unsupported or "")
     if unit.subject.claim.thorough_only and profile.name != "thorough":
         return Outcome("unsupported", message="slow to build: asked in the profile thorough alone")
+    if profile.dtypes and not (unit.law.one_dtype or unit.dtype in profile.dtypes):
+        return Outcome(
+            "unsupported", message=f"the profile {profile.name} leaves out {unit.dtype}"
+        )
     search = _Search(profile.shrink_attempts)
     started = time.monotonic()
     try:
