@@ -66,6 +66,11 @@ def _refuse(message: str) -> NoReturn:
     raise typer.Exit(COULD_NOT_START)
 
 
+def _check_profile(profile: str) -> None:
+    if profile not in PROFILES:
+        _refuse(f"--profile={profile} is not quick, default or thorough")
+
+
 @app.command(name="run")
 def run_command(
     backends: Annotated[
@@ -92,8 +97,7 @@ def run_command(
     Exits 0 when all that is implemented conforms, 1 when something does not, 2 when the run could
     not start.
     """
-    if profile not in PROFILES:
-        _refuse(f"--profile={profile} is not quick, default or thorough")
+    _check_profile(profile)
     if device not in ("cpu", "cuda"):
         _refuse(f"--device={device} is not cpu or cuda")
     files = tuple(known or ())
@@ -241,8 +245,7 @@ def coverage(
     """List the lines of the libraries' own optimizer modules that no law enters."""
     from optcheck.suites.coverage import measure, ranges
 
-    if profile not in PROFILES:
-        _refuse(f"--profile={profile} is not quick, default or thorough")
+    _check_profile(profile)
     try:
         functions = measure(backends, profile, seed)
     except (BackendError, ClaimError) as error:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 from hypothesis import strategies as st
 
 from optcheck.backends.interface import Case, Floats
+from optcheck.properties.bounds import moves_of, require_at_most
 from optcheck.properties.law import Deviation, NotShown, Subject, law
 from optcheck.properties.strategies import ONE, VECTOR, Gradients
 from optcheck.properties.trace import Tracer, describe, end_of, flat, require, run_case
@@ -18,58 +20,14 @@ from optcheck.properties.update_rules import (
     final_position,
     larger,
     oracle_for,
-    positions_of,
     refuses,
 )
 from optcheck.reference.identities import adam_step_bound
+from optcheck.reference.nadam import approximated_length
 from optcheck.reference.oracle import Bound, Quantity
 
 _STEADY = Gradients(("constant",), noise=False)
 _CORRECTED = ("epsilon-outside-root", "epsilon-inside-root", "epsilon-hat")
-
-
-def _moves(subject: Subject, case: Case) -> list[tuple[Floats, Floats]]:
-    """For each step, how far each coordinate moved, and how far off that may be.
-
-    Both ends of a step lie within their allowance of the exact ones.
-    """
-    before = flat(case.parameters)
-    slack = np.zeros_like(before)
-    moves = []
-    for snapshot, position in zip(
-        run_case(subject, case), positions_of(subject, case), strict=True
-    ):
-        allowed = position.parameter.allowed()
-        with np.errstate(invalid="ignore"):  # both ends infinite: not decided
-            moves.append((snapshot.parameter - before, slack + allowed))
-        before, slack = snapshot.parameter, allowed
-    return moves
-
-
-def _require_at_most(
-    subject: Subject, case: Case, what: str, moves: list[tuple[Floats, Floats]], limits: Floats
-) -> float:
-    """Each step ``t`` is at most ``limits[t]`` long, in every coordinate."""
-    worst = float("nan")
-    for step, ((move, slack), limit) in enumerate(zip(moves, limits, strict=True), start=1):
-        room = np.where(np.isfinite(slack), slack, np.nan)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            excess = np.where(np.abs(move) <= limit, 0.0, (np.abs(move) - limit) / room)
-        excess = np.where(np.isnan(room), np.nan, excess)
-        if np.all(np.isnan(excess)):
-            continue
-        ratio = float(np.nanmax(excess))
-        if not ratio <= 1.0:
-            at = int(np.nanargmax(excess))
-            raise Deviation(
-                f"{subject.name}: {what} {step} is {abs(move[at]):.17g} long, above "
-                f"{np.broadcast_to(limit, move.shape)[at]:.17g} by {ratio:.3g} times what "
-                "rounding explains",
-                ratio=ratio,
-                counterexample={**describe(case.until(step)), "coordinate": at},
-            )
-        worst = larger(worst, ratio)
-    return worst
 
 
 @law(
@@ -92,7 +50,9 @@ def adam_steps_are_bounded(subject: Subject, data: st.DataObject) -> float:
     h = case.hyperparameters
     bounds = [adam_step_bound(h["beta1"], h["beta2"], t) for t in range(1, case.steps + 1)]
     limits = h["learning_rate"] * np.array(bounds)
-    return _require_at_most(subject, case, "step", _moves(subject, case), limits)
+    return require_at_most(
+        subject, case, "step", moves_of(subject, case, run_case(subject, case)), limits
+    )
 
 
 @law(
@@ -111,7 +71,9 @@ def rmsprop_steps_are_bounded(subject: Subject, data: st.DataObject) -> float:
     h = case.hyperparameters
     limit = h["learning_rate"] / np.sqrt(1 - h["decay"]) * (1 + 2.0**-50)
     limits = np.full(case.steps, limit)
-    return _require_at_most(subject, case, "step", _moves(subject, case), limits)
+    return require_at_most(
+        subject, case, "step", moves_of(subject, case, run_case(subject, case)), limits
+    )
 
 
 @law(
@@ -130,10 +92,10 @@ def rmsprop_steps_are_bounded(subject: Subject, data: st.DataObject) -> float:
 )
 def adagrad_rates_never_rise(subject: Subject, data: st.DataObject) -> float:
     case = draw_case(subject, data, min_steps=2, max_steps=8, gradients=_STEADY, from_zero=True)
-    moves = _moves(subject, case)
+    moves = moves_of(subject, case, run_case(subject, case))
     pairs = [(move, slack + before_slack) for (_, before_slack), (move, slack) in pairwise(moves)]
     limits = [np.abs(move) for move, _ in moves[:-1]]
-    return _require_at_most(subject, case, "after the first, step", pairs, limits)  # type: ignore[arg-type]
+    return require_at_most(subject, case, "after the first, step", pairs, limits)
 
 
 @law(
@@ -221,7 +183,7 @@ def yogi_increment_bound(subject: Subject, data: st.DataObject) -> float:
         limit = (1 - case.hyperparameters["beta2"]) * gradient**2 * (1 + 2.0**-50)
         second = after.vectors["second_moment"]
         move = (second - earlier, local.vectors["second_moment"].allowed())
-        ratio = _require_at_most(subject, case, "increment", [move], [limit])  # type: ignore[arg-type]
+        ratio = require_at_most(subject, case, "increment", [move], [limit])
         worst = larger(worst, ratio)
         position, earlier = oracle.at(step, after.vectors), second
     return worst
@@ -303,7 +265,11 @@ def radam_switch(subject: Subject, data: st.DataObject) -> float:
     case = replace(case, gradients=ones)
     louder = replace(case, gradients=tuple((4 * each[0],) for each in ones))
     worst = float("nan")
-    both = zip(_moves(subject, case), _moves(subject, louder), strict=True)
+    both = zip(
+        moves_of(subject, case, run_case(subject, case)),
+        moves_of(subject, louder, run_case(subject, louder)),
+        strict=True,
+    )
     for step, ((move, slack), (moved, room)) in enumerate(both, start=1):
         factor = 1.0 if _is_adaptive(beta2, step, case.hyperparameters["threshold"]) else 4.0
         ratio = require(
@@ -317,6 +283,5 @@ def radam_switch(subject: Subject, data: st.DataObject) -> float:
 
 
 def _is_adaptive(beta2: float, step: int, threshold: float) -> bool:
-    longest = 2 / (1 - beta2) - 1
-    power = beta2**step
-    return longest - 2 * step * power / (1 - power) > threshold
+    _, length = approximated_length(SimpleNamespace(beta2=beta2, step=step))
+    return bool(length > threshold)

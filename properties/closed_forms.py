@@ -13,9 +13,9 @@ from optcheck.properties.strategies import VECTOR
 from optcheck.properties.trace import Tracer, describe, end_of, flat, require, run_case
 from optcheck.properties.update_rules import (
     draw_case,
+    final_position,
     larger,
     oracle_for,
-    positions_of,
     refuses,
     traced_from_the_plain_path,
 )
@@ -42,7 +42,7 @@ from optcheck.reference.oracle import Quantity, UpdateOracle
 )
 def momentum_is_a_weighted_sum(subject: Subject, data: st.DataObject) -> float:
     case = draw_case(subject, data, min_steps=2, max_steps=10, scheduled=True)
-    *_, position = positions_of(subject, case)
+    position = final_position(subject, case)
     after = end_of(subject, case)
     name = "first_moment" if subject.claim.dialect == "averaged" else "velocity"
     if name not in after.vectors and case.hyperparameters["momentum"] == 0.0:

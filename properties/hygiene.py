@@ -30,6 +30,7 @@ from optcheck.properties.update_rules import (
     positions_of,
     stabilised,
     traced_from_the_plain_path,
+    usual,
 )
 from optcheck.reference import FORMATS
 
@@ -83,9 +84,9 @@ def zero_gradients(subject: Subject, data: st.DataObject) -> float:
 )
 def no_undefined_numbers(subject: Subject, data: st.DataObject) -> float:
     layout = SEVERAL if subject.record.elementwise else VECTOR
-    domains = subject.record.domains(subject.claim.dialect)
-    usual = {name: domain.typical[0] for name, domain in domains.items()}
-    drawn = draw_case(subject, data, min_steps=3, max_steps=3, fixed=usual, layouts=(layout,))
+    drawn = draw_case(
+        subject, data, min_steps=3, max_steps=3, fixed=usual(subject), layouts=(layout,)
+    )
     form = FORMATS[subject.dtype]
     rows = data.draw(extreme_gradients(form, layout, drawn.steps), label="gradients")
     case = replace(drawn, gradients=rows)

@@ -22,6 +22,7 @@ from optcheck.properties.update_rules import (
     larger,
     oracle_for,
     positions_of,
+    usual,
 )
 from optcheck.reference import METHODS
 from optcheck.reference.oracle import Position, Quantity, UpdateOracle
@@ -54,9 +55,7 @@ class Reduction:
 
     def excused(self, subject: Subject) -> str | None:
         """Why the library refuses these hyper-parameters, if it does."""
-        domains = subject.record.domains(subject.claim.dialect)
-        typical = {name: domain.typical[0] for name, domain in domains.items()}
-        return subject.claim.limits({**typical, **self.fixed})
+        return subject.claim.limits({**usual(subject), **self.fixed})
 
     def target(self, subject: Subject, case: Case) -> UpdateOracle:
         """The oracle of what the rule is reduced to."""
@@ -69,9 +68,8 @@ class Reduction:
 
     def check(self, subject: Subject, data: st.DataObject) -> float:
         """The law."""
-        fixed = {**self.fixed}
         case = draw_case(
-            subject, data, min_steps=1, max_steps=5, fixed=fixed, gradients=self.gradients
+            subject, data, min_steps=1, max_steps=5, fixed=self.fixed, gradients=self.gradients
         )
         target = self.target(subject, case)
         there = target.start(flat(case.parameters))

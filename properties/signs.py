@@ -8,10 +8,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from optcheck.backends.interface import Case, Floats
+from optcheck.properties.bounds import moves_of, require_at_most
 from optcheck.properties.law import Deviation, Subject, law
 from optcheck.properties.strategies import VECTOR, Gradients
 from optcheck.properties.trace import describe, end_of, flat, require, run_case
-from optcheck.properties.update_rules import draw_case, larger, positions_of
+from optcheck.properties.update_rules import draw_case, final_position
+from optcheck.reference import FORMATS
 from optcheck.reference.oracle import Quantity
 from optcheck.reference.rates import normalised_distances
 
@@ -110,24 +112,9 @@ def rprop_step_bounds(subject: Subject, data: st.DataObject) -> float:
         layouts=(VECTOR,),
         from_zero=True,
     )
-    before, slack = flat(case.parameters), np.zeros(8)
     largest = case.hyperparameters["step_size_max"]
-    worst = 0.0
-    for step, (snapshot, position) in enumerate(
-        zip(run_case(subject, case), positions_of(subject, case), strict=True), start=1
-    ):
-        allowed = position.parameter.allowed()
-        length = np.abs(snapshot.parameter - before)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            excess = np.where(length <= largest, 0.0, (length - largest) / (slack + allowed))
-        if not np.all(excess <= 1.0):
-            raise Deviation(
-                f"{subject.name}: step {step} is {float(length.max()):.17g} long, "
-                f"step_size_max is {largest:.17g}",
-                ratio=float(excess.max()),
-                counterexample=describe(case.until(step)),
-            )
-        worst = larger(worst, max(0.0, float(excess.max())))
+    snapshots = run_case(subject, case)
+    for step, snapshot in enumerate(snapshots, start=1):
         if "step_size" in snapshot.vectors and not _within(case, snapshot.vectors["step_size"]):
             raise Deviation(
                 f"{subject.name}: after step {step} the step sizes are "
@@ -135,14 +122,13 @@ def rprop_step_bounds(subject: Subject, data: st.DataObject) -> float:
                 f"[{case.hyperparameters['step_size_min']:g}, {largest:g}]",
                 counterexample=describe(case.until(step)),
             )
-        before, slack = snapshot.parameter, allowed
-    return worst
+    limits = np.full(steps, largest)
+    return require_at_most(subject, case, "step", moves_of(subject, case, snapshots), limits)
 
 
 def _within(case: Case, sizes: Floats) -> bool:
     """Between the bounds, as the format rounds them."""
-    bits = {"float32": 24, "float64": 53, "bfloat16": 8, "float16": 11}[case.dtype]
-    unit = 2.0**-bits
+    unit = 2.0 ** -FORMATS[case.dtype].bits
     low, high = case.hyperparameters["step_size_min"], case.hyperparameters["step_size_max"]
     return bool(np.all(sizes >= low * (1 - unit)) and np.all(sizes <= high * (1 + unit)))
 
@@ -165,7 +151,7 @@ def _within(case: Case, sizes: Floats) -> bool:
 def sign_descent_fixed_distance(subject: Subject, data: st.DataObject) -> float:
     case = draw_case(subject, data, from_zero=True)
     h, gradient = case.hyperparameters, flat(case.gradients[0])
-    *_, position = positions_of(subject, case)
+    position = final_position(subject, case)
     exact = normalised_distances(h["learning_rate"], gradient, h.get("epsilon", 0.0))
     return require(
         Quantity(exact, position.parameter.working),

@@ -42,10 +42,15 @@ def draw_case(subject: Subject, data: st.DataObject, **options: Any) -> Case:
     return case
 
 
+def usual(subject: Subject) -> dict[str, float]:
+    """The simplest of the usual values of every hyper-parameter."""
+    domains = subject.record.domains(subject.claim.dialect)
+    return {name: domain.typical[0] for name, domain in domains.items()}
+
+
 def stabilised(subject: Subject) -> dict[str, float]:
     """Hyper-parameters with which a zero gradient divides nothing by zero."""
-    domains = subject.record.domains(subject.claim.dialect)
-    return {"epsilon": domains["epsilon"].typical[0]} if "epsilon" in domains else {}
+    return {name: value for name, value in usual(subject).items() if name == "epsilon"}
 
 
 def refuses(subject: Subject, values: Mapping[str, float]) -> str | None:

@@ -31,9 +31,9 @@ class Row:
     transform: bool = False
 
 
-_ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-_DECAYED_ADAM = {**_ADAM, "weight_decay": 1e-4}
-_RMSPROP = {"decay": 0.9, "epsilon": 1e-8}
+ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
+_DECAYED_ADAM = {**ADAM, "weight_decay": 1e-4}
+RMSPROP = {"decay": 0.9, "epsilon": 1e-8}
 _ADADELTA = {"decay": 0.9, "epsilon": 1e-6}
 
 ROWS = (
@@ -89,70 +89,70 @@ ROWS = (
         "epsilon-inside-root",
         "optax.rmsprop(learning_rate, decay, epsilon)",
         "optax.rmsprop(learning_rate)",
-        _RMSPROP,
+        RMSPROP,
     ),
     Row(
         "rmsprop",
         "epsilon-outside-root",
         "optax.rmsprop(learning_rate, decay, epsilon, eps_in_sqrt=False)",
         "optax.rmsprop(learning_rate, eps_in_sqrt=False)",
-        _RMSPROP,
+        RMSPROP,
     ),
     Row(
         "rmsprop",
         "epsilon-inside-root+centered",
         "optax.rmsprop(learning_rate, decay, epsilon, centered=True)",
         "optax.rmsprop(learning_rate, centered=True)",
-        _RMSPROP,
+        RMSPROP,
     ),
     Row(
         "rmsprop",
         "epsilon-outside-root+centered",
         "optax.rmsprop(learning_rate, decay, epsilon, eps_in_sqrt=False, centered=True)",
         "optax.rmsprop(learning_rate, eps_in_sqrt=False, centered=True)",
-        _RMSPROP,
+        RMSPROP,
     ),
     Row(
         "rmsprop",
         "epsilon-inside-root+learning-rate-inside",
         "optax.rmsprop(learning_rate, decay, epsilon, momentum=momentum)",
         "optax.rmsprop(learning_rate, momentum=momentum)",
-        _RMSPROP,
+        RMSPROP,
     ),
     Row(
         "rmsprop",
         "epsilon-inside-root+centered+learning-rate-inside",
         "optax.rmsprop(learning_rate, decay, epsilon, centered=True, momentum=momentum)",
         "optax.rmsprop(learning_rate, centered=True, momentum=momentum)",
-        _RMSPROP,
+        RMSPROP,
     ),
     Row(
         "rmsprop",
         "epsilon-inside-root+learning-rate-inside+nesterov",
         "optax.rmsprop(learning_rate, decay, epsilon, momentum=momentum, nesterov=True)",
         "optax.rmsprop(learning_rate, momentum=momentum, nesterov=True)",
-        _RMSPROP,
+        RMSPROP,
     ),
     Row(
         "rmsprop",
         "epsilon-inside-root+initial-mean-square",
         "optax.rmsprop(learning_rate, decay, epsilon, initial_mean_square)",
         "optax.rmsprop(learning_rate)",
-        {**_RMSPROP, "initial_mean_square": 0.0},
+        {**RMSPROP, "initial_mean_square": 0.0},
     ),
     Row(
         "rmsprop",
         "epsilon-inside-root+corrected",
         "optax.rmsprop(learning_rate, decay, epsilon, bias_correction=True)",
         "optax.rmsprop(learning_rate, bias_correction=True)",
-        _RMSPROP,
+        RMSPROP,
     ),
     Row(
         "rmsprop",
         "epsilon-inside-root+centered+corrected",
         "optax.rmsprop(learning_rate, decay, epsilon, centered=True, bias_correction=True)",
         "optax.rmsprop(learning_rate, centered=True, bias_correction=True)",
-        _RMSPROP,
+        RMSPROP,
     ),
     # None for the learning rate is documented to be no scaling, as in the paper: 1.
     Row(
@@ -174,7 +174,7 @@ ROWS = (
         "epsilon-outside-root",
         "optax.adam(learning_rate, beta1, beta2, epsilon)",
         "optax.adam(learning_rate)",
-        _ADAM,
+        ADAM,
     ),
     Row(
         "adam",
@@ -193,7 +193,7 @@ ROWS = (
         "maximum-of-corrected",
         "optax.amsgrad(learning_rate, beta1, beta2, epsilon)",
         "optax.amsgrad(learning_rate)",
-        _ADAM,
+        ADAM,
     ),
     Row(
         "amsgrad",
@@ -205,7 +205,7 @@ ROWS = (
         "first-corrected",
         "optax.amsgrad(learning_rate, beta1, beta2, epsilon, bias_correction_nu=False)",
         "optax.amsgrad(learning_rate, bias_correction_nu=False)",
-        _ADAM,
+        ADAM,
     ),
     Row(
         "amsgrad",
@@ -213,14 +213,14 @@ ROWS = (
         "optax.amsgrad(learning_rate, beta1, beta2, epsilon, "
         "bias_correction_mu=False, bias_correction_nu=False)",
         "optax.amsgrad(learning_rate, bias_correction_mu=False, bias_correction_nu=False)",
-        _ADAM,
+        ADAM,
     ),
     Row(
         "adamax",
         "epsilon-in-maximum",
         "optax.adamax(learning_rate, beta1, beta2, epsilon)",
         "optax.adamax(learning_rate)",
-        _ADAM,
+        ADAM,
     ),
     Row(
         "adamax",
@@ -234,7 +234,7 @@ ROWS = (
         "constant-momentum",
         "optax.nadam(learning_rate, beta1, beta2, epsilon)",
         "optax.nadam(learning_rate)",
-        _ADAM,
+        ADAM,
     ),
     Row(
         "nadam",
@@ -248,14 +248,14 @@ ROWS = (
         "epsilon-outside-root",
         "optax.radam(learning_rate, beta1, beta2, epsilon, threshold=threshold)",
         "optax.radam(learning_rate)",
-        {**_ADAM, "threshold": 5.0},
+        {**ADAM, "threshold": 5.0},
     ),
     Row(
         "radam",
         "epsilon-outside-root+nesterov",
         "optax.radam(learning_rate, beta1, beta2, epsilon, threshold=threshold, nesterov=True)",
         "optax.radam(learning_rate, nesterov=True)",
-        {**_ADAM, "threshold": 5.0},
+        {**ADAM, "threshold": 5.0},
     ),
     Row(
         "yogi",
@@ -264,7 +264,7 @@ ROWS = (
         "initial_accumulator_value=initial_accumulator), "
         "optax.scale_by_learning_rate(learning_rate))",
         "optax.yogi(learning_rate)",
-        {**_ADAM, "epsilon": 1e-3, "initial_accumulator": 1e-6},
+        {**ADAM, "epsilon": 1e-3, "initial_accumulator": 1e-6},
     ),
     Row(
         "rprop",
@@ -281,7 +281,7 @@ ROWS = (
         "int(accumulation_steps), accumulator_dtype=dtype)",
         "optax.MultiSteps(optax.adam(learning_rate), int(accumulation_steps), "
         "accumulator_dtype=dtype)",
-        _ADAM,
+        ADAM,
     ),
     Row(
         "gradient-accumulation",
@@ -290,7 +290,7 @@ ROWS = (
         "int(accumulation_steps), use_grad_mean=False, accumulator_dtype=dtype)",
         "optax.MultiSteps(optax.adam(learning_rate), int(accumulation_steps), "
         "use_grad_mean=False, accumulator_dtype=dtype)",
-        _ADAM,
+        ADAM,
     ),
 )
 

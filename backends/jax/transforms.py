@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from optcheck.backends.jax.table import Row
-
-_ADAM = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
-_RMSPROP = {"decay": 0.9, "epsilon": 1e-8}
+from optcheck.backends.jax.table import ADAM, RMSPROP, Row
 
 # method, dialect, transform, its arguments in order, and the values documented for them
 _TRANSFORMS = (
-    ("rmsprop", "epsilon-inside-root", "scale_by_rms", _RMSPROP),
-    ("rmsprop", "epsilon-inside-root+centered", "scale_by_stddev", _RMSPROP),
+    ("rmsprop", "epsilon-inside-root", "scale_by_rms", RMSPROP),
+    ("rmsprop", "epsilon-inside-root+centered", "scale_by_stddev", RMSPROP),
     (
         *("adagrad", "epsilon-inside-root", "scale_by_rss"),
         {"initial_accumulator": 0.1, "epsilon": 1e-7},
     ),
-    ("adam", "epsilon-outside-root", "scale_by_adam", _ADAM),
-    ("amsgrad", "maximum-of-corrected", "scale_by_amsgrad", _ADAM),
-    ("adamax", "epsilon-in-maximum", "scale_by_adamax", _ADAM),
+    ("adam", "epsilon-outside-root", "scale_by_adam", ADAM),
+    ("amsgrad", "maximum-of-corrected", "scale_by_amsgrad", ADAM),
+    ("adamax", "epsilon-in-maximum", "scale_by_adamax", ADAM),
 )
 
 

@@ -64,7 +64,7 @@ class Wrong:
 
     def backend(self) -> FunctionBackend:
         """A backend whose only implementation is this one, or whose second path is."""
-        backend = WrongBackend("wrong")
+        backend = FunctionBackend("wrong")
         rule = self.slip.make()
         if self.capability == "schedule":
             backend.schedule(self.method)(rule)
@@ -83,15 +83,6 @@ class Wrong:
             )(function)
         claimed = backend._update_rules[-1]
         backend._update_rules[-1] = WrongRule(self.slip, claimed, self.claim)
-
-
-class WrongBackend(FunctionBackend):
-    """A backend of plain functions that may take complex numbers."""
-
-    def to_numpy(self, array: Any) -> Any:
-        return (
-            np.array(array, np.complex128) if np.iscomplexobj(array) else super().to_numpy(array)
-        )
 
 
 class WrongRule(FunctionUpdateRule):
