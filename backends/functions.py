@@ -18,7 +18,6 @@ returns None. ``state`` is a dictionary that belongs to that parameter and is em
 from __future__ import annotations
 
 import functools
-import inspect
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -26,6 +25,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from optcheck.backends.function_minimizers import FunctionMinimizers
 from optcheck.backends.interface import (
     INTERFACE_VERSION,
     Case,
@@ -34,7 +34,7 @@ from optcheck.backends.interface import (
     Hyperparameters,
     Option,
 )
-from optcheck.backends.scripts import FILE_MODULE_PREFIX, literals
+from optcheck.backends.scripts import import_rule, literals, name_of
 
 Array = npt.NDArray[Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -141,7 +141,7 @@ class FunctionUpdateRule:
     @property
     def implementation(self) -> str:
         """The function."""
-        return _name(self.function)
+        return name_of(self.function)
 
     def start(
         self,
@@ -181,7 +181,7 @@ class FunctionUpdateRule:
         rates = case.learning_rates
         change = f"\n    hyperparameters['learning_rate'] = {list(rates)!r}[t]" if rates else ""
         told, tell = _signals(case, write)
-        return f"""{_import(self.function)}
+        return f"""{import_rule(self.function)}
 
 parameters = {write(case.parameters)}
 gradients = [
@@ -222,13 +222,13 @@ class FunctionScheduleRule:
     @property
     def implementation(self) -> str:
         """The function."""
-        return _name(self.function)
+        return name_of(self.function)
 
     def rates(self, hyperparameters: Hyperparameters, steps: int) -> Sequence[float]:
         return [float(self.function(tau, **hyperparameters)) for tau in range(steps)]
 
     def script(self, hyperparameters: Hyperparameters, steps: int) -> str:
-        return f"""{_import(self.function)}
+        return f"""{import_rule(self.function)}
 
 computed = [float(rule(tau, **{dict(hyperparameters)!r})) for tau in range({steps})]
 """
@@ -244,7 +244,7 @@ class FunctionClippingRule:
     @property
     def implementation(self) -> str:
         """The function."""
-        return _name(self.function)
+        return name_of(self.function)
 
     def clip(
         self, gradients: Sequence[Array], hyperparameters: Hyperparameters
@@ -254,7 +254,7 @@ class FunctionClippingRule:
     def script(
         self, gradients: Sequence[Floats], hyperparameters: Hyperparameters, dtype: str
     ) -> str:
-        return f"""{_import(self.function)}
+        return f"""{import_rule(self.function)}
 
 gradients = {literals(gradients, dtype)}
 clipped = rule(gradients, **{dict(hyperparameters)!r})
@@ -262,12 +262,13 @@ computed = [float(x) for array in clipped for x in np.ravel(array)]
 """
 
 
-class FunctionBackend:
+class FunctionBackend(FunctionMinimizers):
     """A backend made of plain NumPy functions; the decorators below register them."""
 
     interface_version = INTERFACE_VERSION
 
     def __init__(self, name: str, *, library: str | None = None, version: str = "") -> None:
+        super().__init__()
         self.name = name
         self._library = (library or name, version)
         self._update_rules: list[FunctionUpdateRule] = []
@@ -342,23 +343,3 @@ class FunctionBackend:
 
     def clippings(self) -> Sequence[FunctionClippingRule]:
         return self._clippings
-
-
-def _name(function: Callable[..., Any]) -> str:
-    return f"{function.__module__}.{function.__qualname__}"
-
-
-def _import(function: Callable[..., Any]) -> str:
-    """Lines that bind the function under test to ``rule``, from its module or its file."""
-    module = inspect.getmodule(function)
-    name = function.__qualname__
-    if "<" in name:
-        return (
-            f"raise SystemExit('{function.__name__} is a local function: bind it to `rule` here')"
-        )
-    if module is not None and not module.__name__.startswith((FILE_MODULE_PREFIX, "__main__")):
-        return f"import numpy as np\nfrom {module.__name__} import {name} as rule"
-    path = inspect.getsourcefile(function)
-    return (
-        f"from runpy import run_path\n\nimport numpy as np\n\nrule = run_path({path!r})[{name!r}]"
-    )

@@ -271,10 +271,42 @@ class HasNormalizers(Protocol):
 
 @runtime_checkable
 class HasMinimizers(Protocol):
-    """The capability to minimise a function. No law asks for it yet."""
+    """The capability to minimise a function (see :mod:`optcheck.backends.minimization`)."""
 
     def minimizers(self) -> Sequence[Any]:
-        """All implementations."""
+        """All implementations, each a ``MinimizerRule``."""
+
+
+@runtime_checkable
+class HasLineSearches(Protocol):
+    """The capability to search along a line."""
+
+    def line_searches(self) -> Sequence[Any]:
+        """All implementations, each a ``LineSearchRule``."""
+
+
+@runtime_checkable
+class HasInterpolations(Protocol):
+    """The capability to find the minimum of an interpolating polynomial."""
+
+    def interpolations(self) -> Sequence[Any]:
+        """All implementations, each an ``InterpolationRule``."""
+
+
+@runtime_checkable
+class HasCurricula(Protocol):
+    """The capability to order examples from easy to difficult."""
+
+    def curricula(self) -> Sequence[Any]:
+        """All implementations, each a ``CurriculumRule``."""
+
+
+@runtime_checkable
+class HasPretraining(Protocol):
+    """The capability to train a network layer by layer."""
+
+    def pretrainings(self) -> Sequence[Any]:
+        """All implementations, each a ``PretrainingRule``."""
 
 
 @runtime_checkable

@@ -9,8 +9,15 @@ from typing import Any
 
 from optcheck.backends import BackendError, known_backends, load_backend
 from optcheck.properties import LAWS, implementations
-from optcheck.reference import CLIPPINGS, EQUATIONS, METHODS, MODIFIERS, SCHEDULES
-from optcheck.suites import PROBLEMS
+from optcheck.reference import (
+    CLIPPINGS,
+    EQUATIONS,
+    METHODS,
+    MODIFIERS,
+    PROCEDURES,
+    SCHEDULES,
+)
+from optcheck.reference.problems import PROBLEMS
 
 Row = dict[str, Any]
 
@@ -77,7 +84,7 @@ LISTS: Mapping[str, Callable[[], list[Row]]] = {
 
 
 def _records() -> dict[str, Any]:
-    return {**METHODS, **SCHEDULES, **CLIPPINGS}
+    return {**METHODS, **SCHEDULES, **CLIPPINGS, **PROCEDURES}
 
 
 def _implementation(rule: Any) -> Row:
@@ -119,9 +126,10 @@ def explain(identifier: str) -> list[str]:
 
 def _explain_equation(identifier: str) -> list[str]:
     entry = EQUATIONS[identifier]
+    with_dialects: list[Any] = [*METHODS.values(), *PROCEDURES.values()]
     users = [
         f"{record.id}/{name}"
-        for record in METHODS.values()
+        for record in with_dialects
         for name, dialect in record.dialects.items()
         if identifier in dialect.equations
     ]
@@ -175,4 +183,6 @@ def _explain_method(identifier: str) -> list[str]:
 def _capability(identifier: str) -> str:
     if identifier in METHODS:
         return "update-rule"
+    if identifier in PROCEDURES:
+        return PROCEDURES[identifier].capability
     return "schedule" if identifier in SCHEDULES else "clipping"

@@ -7,6 +7,7 @@ from optcheck.properties import adaptive as _adaptive
 from optcheck.properties import clipping as _clipping
 from optcheck.properties import closed_forms as _closed_forms
 from optcheck.properties import hygiene as _hygiene
+from optcheck.properties import minimizers as _minimizers
 from optcheck.properties import parameters as _parameters
 from optcheck.properties import paths as _paths
 from optcheck.properties import rates as _rates
@@ -32,5 +33,5 @@ __all__ = [
     "units",
 ]
 
-del _adam, _adaptive, _clipping, _closed_forms, _hygiene, _parameters, _paths, _rates
-del _reductions, _schedules, _signs
+del _adam, _adaptive, _clipping, _closed_forms, _hygiene, _minimizers, _parameters, _paths
+del _rates, _reductions, _schedules, _signs

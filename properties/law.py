@@ -15,7 +15,16 @@ from optcheck.reference import FORMATS
 from optcheck.reference.balls import Arithmetic
 
 Floats = npt.NDArray[np.float64]
-Capability = Literal["update-rule", "schedule", "clipping"]
+Capability = Literal[
+    "update-rule",
+    "schedule",
+    "clipping",
+    "minimizer",
+    "line-search",
+    "interpolation",
+    "curriculum",
+    "pretraining",
+]
 Oracle = Literal["exact", "rate", "statistic", "identity"]
 
 
@@ -69,7 +78,7 @@ class Subject:
 
     @property
     def plain_dialect(self) -> bool:
-        """Whether the dialect is one of the method's own, without a modifier."""
+        """Whether the dialect is the record's own, without a modifier."""
         return self.claim.dialect in self.record.dialects
 
     @property

@@ -11,6 +11,11 @@ from optcheck.backends.interface import (
     Backend,
     Claim,
     HasClipping,
+    HasCurricula,
+    HasInterpolations,
+    HasLineSearches,
+    HasMinimizers,
+    HasPretraining,
     HasSchedules,
     HasUpdateRules,
 )
@@ -22,6 +27,7 @@ from optcheck.reference import (
     SCHEDULES,
     DomainError,
     Method,
+    procedures,
 )
 
 
@@ -84,16 +90,32 @@ def units(backends: Iterable[Backend], device: str = "cpu") -> list[Unit]:
 def implementations(backend: Backend) -> dict[Capability, Sequence[Any]]:
     """What a backend declares, by capability; a capability that it lacks is empty."""
     return {
-        "update-rule": backend.update_rules() if isinstance(backend, HasUpdateRules) else (),
-        "schedule": backend.schedules() if isinstance(backend, HasSchedules) else (),
-        "clipping": backend.clippings() if isinstance(backend, HasClipping) else (),
+        capability: getattr(backend, method)() if isinstance(backend, protocol) else ()
+        for capability, (protocol, method) in _CAPABILITIES.items()
     }
 
+
+# What a backend must have to be asked, and what it is asked for.
+_CAPABILITIES: dict[Capability, tuple[type, str]] = {
+    "update-rule": (HasUpdateRules, "update_rules"),
+    "schedule": (HasSchedules, "schedules"),
+    "clipping": (HasClipping, "clippings"),
+    "minimizer": (HasMinimizers, "minimizers"),
+    "line-search": (HasLineSearches, "line_searches"),
+    "interpolation": (HasInterpolations, "interpolations"),
+    "curriculum": (HasCurricula, "curricula"),
+    "pretraining": (HasPretraining, "pretrainings"),
+}
 
 _RECORDS: dict[Capability, Mapping[str, Any]] = {
     "update-rule": METHODS,
     "schedule": SCHEDULES,
     "clipping": CLIPPINGS,
+    "minimizer": procedures("minimizer"),
+    "line-search": procedures("line-search"),
+    "interpolation": procedures("interpolation"),
+    "curriculum": procedures("curriculum"),
+    "pretraining": procedures("pretraining"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from optcheck.reference import adadelta as _adadelta
 from optcheck.reference import adagrad as _adagrad  # registers its methods
 from optcheck.reference import adam_variants as _adam_variants
+from optcheck.reference import minimizers as _minimizers
 from optcheck.reference import nadam as _nadam
 from optcheck.reference import rates as _rates
 from optcheck.reference import signs as _signs
@@ -13,6 +14,7 @@ from optcheck.reference import swats as _swats
 from optcheck.reference.clipping import CLIPPINGS, Clipping
 from optcheck.reference.domains import Domain, DomainError, check_hyperparameters
 from optcheck.reference.formats import FORMATS, Format
+from optcheck.reference.procedures import PROCEDURES, Procedure, procedures
 from optcheck.reference.registry import (
     EQUATIONS,
     METHODS,
@@ -34,6 +36,7 @@ __all__ = [
     "FORMATS",
     "METHODS",
     "MODIFIERS",
+    "PROCEDURES",
     "SCHEDULES",
     "Clipping",
     "Dialect",
@@ -43,12 +46,14 @@ __all__ = [
     "Format",
     "Method",
     "Modifier",
+    "Procedure",
     "Schedule",
     "check_hyperparameters",
     "equation",
     "method",
+    "procedures",
     "statement",
     "watch_calls",
 ]
 
-del _adadelta, _adagrad, _adam_variants, _nadam, _rates, _signs, _stochastic, _swats
+del _adadelta, _adagrad, _adam_variants, _minimizers, _nadam, _rates, _signs, _stochastic, _swats

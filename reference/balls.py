@@ -200,6 +200,25 @@ class Scalar:
     def __abs__(self) -> Scalar:
         return self.apply(abs)
 
+    def same(self, value: float) -> Scalar:
+        """The double ``value`` at this scalar's precision."""
+        return Scalar(arb(value), self.bits)
+
+    @staticmethod
+    def total(terms: Sequence[Scalar]) -> Scalar:
+        """The sum, with a bound that holds for every order of summation (as Balls.total)."""
+        bits = min(term.bits for term in terms)
+        with ball_arithmetic():
+            balls = [term._at(bits) for term in terms]
+            total = sum(balls, arb(0))
+            if bits < EXACT_BITS:
+                magnitude = sum((abs(ball) for ball in balls), arb(0)).abs_upper()
+                total += arb(0, 1) * ((len(balls) - 1) * magnitude * arb(2) ** -bits)
+            # Not rounded again: the last addition is among those counted.
+            result = Scalar(arb(0), bits)
+            result.ball = total
+            return result
+
     def apply(self, function: Callable[[arb], arb]) -> Scalar:
         """``function`` of the ball, at this scalar's precision."""
         with ball_arithmetic():

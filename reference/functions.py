@@ -7,8 +7,9 @@ covers both branches: either is right.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,6 +142,13 @@ def dot(first: Any, second: Any) -> Any:
     """Inner product of two flat vectors; a scalar."""
     product = first * second
     return product.total() if isinstance(product, Balls) else np.sum(product)
+
+
+def total(terms: Sequence[Any]) -> Any:
+    """The sum of ``terms``; of balls, with a bound that holds for every order of summation."""
+    if isinstance(terms[0], Scalar):
+        return Scalar.total(terms)
+    return functools.reduce(lambda a, b: a + b, terms)
 
 
 def norm(vector: Any) -> Any:

@@ -1,7 +1,1 @@
-"""Problems with known solutions, and the benchmarks."""
-
-from __future__ import annotations
-
-from optcheck.suites.problems import PROBLEMS, Quadratic
-
-__all__ = ["PROBLEMS", "Quadratic"]
+"""Benchmarks, and what the laws reach in the libraries."""

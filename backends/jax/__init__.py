@@ -13,7 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import INTERFACE_VERSION, Floats
+from optcheck.backends.jax import minimizers
 from optcheck.backends.jax.clipping import OptaxClipping, clippings
 from optcheck.backends.jax.expressions import x64
 from optcheck.backends.jax.schedules import OptaxSchedule, schedules
@@ -22,7 +24,7 @@ from optcheck.backends.jax.update_rules import OptaxRule, update_rules
 __all__ = ["JaxBackend", "x64"]
 
 
-class JaxBackend:
+class JaxBackend(Minimizers):
     """optax on one platform."""
 
     name = "jax"
@@ -37,6 +39,9 @@ class JaxBackend:
     )
 
     def __init__(self, device: str = "cpu") -> None:
+        super().__init__()
+        for each in minimizers.FAMILIES:
+            self.extend(each.rules)
         platform = "gpu" if device == "cuda" else device
         try:
             self.device = jax.devices(platform)[0]

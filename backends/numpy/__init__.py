@@ -15,6 +15,7 @@ from optcheck.backends.numpy import (
     adam_variants,
     adaptive,
     clipping,
+    minimizers,
     momentum,
     schedules,
     signs,
@@ -35,3 +36,5 @@ class NumpyBackend(FunctionBackend):
             self._update_rules += family.rules.update_rules()
             self._schedules += family.rules.schedules()
             self._clippings += family.rules.clippings()
+        for each in minimizers.FAMILIES:
+            self.extend(each.rules)

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
+from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import INTERFACE_VERSION, Claim, Floats
+from optcheck.backends.torch import minimizers
 from optcheck.backends.torch.clipping import CALLS, TorchClipping
 from optcheck.backends.torch.schedules import SCHEDULES, TorchSchedule
 from optcheck.backends.torch.table import DTYPES, FOREACH, SINGLE, claims
@@ -16,7 +18,7 @@ from optcheck.backends.torch.update_rules import TorchRule
 __all__ = ["TorchBackend"]
 
 
-class TorchBackend:
+class TorchBackend(Minimizers):
     """torch on one device."""
 
     name = "torch"
@@ -30,6 +32,9 @@ class TorchBackend:
     )
 
     def __init__(self, device: str = "cpu") -> None:
+        super().__init__()
+        for each in minimizers.FAMILIES:
+            self.extend(each.rules)
         if device == "cuda" and not torch.cuda.is_available():
             raise LookupError("torch sees no CUDA device; run with --device cpu")
         self.device = torch.device(device)

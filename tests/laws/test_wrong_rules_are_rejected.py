@@ -12,7 +12,7 @@ from wrong_variants import Family, Wrong
 from optcheck.backends import load_backend
 from optcheck.properties import LAWS, PROFILES, Outcome, Profile, Unit, execute, units
 from optcheck.properties.known import SHIPPED, judge, load_known
-from optcheck.reference import CLIPPINGS, METHODS, SCHEDULES
+from optcheck.reference import CLIPPINGS, METHODS, PROCEDURES, SCHEDULES
 
 # As many examples as users spend by default, and no time spent on simplifying the failures.
 PROFILE = Profile("rejection", PROFILES["default"].examples, 1, 60, 0)
@@ -73,9 +73,9 @@ def dialects() -> list[tuple[str, str]]:
         *((method.id, dialect) for method in METHODS.values() for dialect in method.dialects),
         *((schedule.id, "closed-form") for schedule in SCHEDULES.values()),
         *(
-            (clipping.id, dialect)
-            for clipping in CLIPPINGS.values()
-            for dialect in clipping.dialects
+            (record.id, dialect)
+            for record in (*CLIPPINGS.values(), *PROCEDURES.values())
+            for dialect in record.dialects
         ),
     ]
 

@@ -10,6 +10,7 @@ import wrong_adamax_yogi
 import wrong_adaptive
 import wrong_clippings
 import wrong_decay
+import wrong_descent
 import wrong_gradients
 import wrong_hygiene
 import wrong_momentum
@@ -43,6 +44,7 @@ FAMILIES: list[Family] = [
     *wrong_schedules.FAMILIES,
     *wrong_clippings.FAMILIES,
     *wrong_hygiene.FAMILIES,
+    *wrong_descent.FAMILIES,
 ]
 WRONG: list[Wrong] = [
     *(wrong for family in FAMILIES for wrong in family.variants()),

@@ -66,8 +66,15 @@ class Wrong:
         """A backend whose only implementation is this one, or whose second path is."""
         backend = FunctionBackend("wrong")
         rule = self.slip.make()
+        claim = dict(self.claim)
         if self.capability == "schedule":
             backend.schedule(self.method)(rule)
+        elif self.capability == "minimizer":
+            backend.minimizer(self.method, dialect=self.dialect, **claim)(rule)
+        elif self.capability == "line-search":
+            backend.line_search(self.method, dialect=self.dialect, **claim)(rule)
+        elif self.capability in ("interpolation", "curriculum", "pretraining"):
+            getattr(backend, self.capability)(dialect=self.dialect)(rule)
         elif self.capability == "clipping":
             backend.clipping(self.method, dialect=self.dialect)(rule)
         else:

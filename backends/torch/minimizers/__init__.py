@@ -1,0 +1,7 @@
+"""torch: whole minimizers and their parts, a module a family, each with its ``rules``."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+FAMILIES: tuple[ModuleType, ...] = ()
