@@ -1,0 +1,159 @@
+"""``scipy.optimize.minimize``: BFGS and L-BFGS-B, watched through their callback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+
+from optcheck.backends.function_minimizers import Minimizers
+from optcheck.backends.interface import Floats, Hyperparameters
+from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Trajectory
+from optcheck.backends.scripts import literal
+
+Options = dict[str, float]
+_FLOAT64 = ("float64",)
+# Up to so many iterations each matrix is shown, by a run that ends there.
+_SHORT = 10
+
+
+@dataclass(frozen=True)
+class ScipyRule:
+    """A method of ``scipy.optimize.minimize`` with ``options(hyperparameters, tolerance)``.
+
+    Its callback shows the points and their values; the last gradient comes with the result, and
+    so does the matrix, if the method ``keeps_matrix``.
+    """
+
+    claim: MinimizerClaim
+    scipy_method: str
+    options: Callable[[Hyperparameters, float], Options]
+    keeps_matrix: bool = False
+
+    def minimize(
+        self,
+        objective: Objective,
+        start: Floats,
+        hyperparameters: Hyperparameters,
+        *,
+        dtype: str,
+        iterations: int,
+        tolerance: float,
+    ) -> Trajectory:
+        x = np.array(start, dtype=dtype)
+        visited = [(x.copy(), float(objective.value(x)))]
+
+        def watch(intermediate_result: Any) -> None:
+            # Copies: L-BFGS-B goes on in the same array.
+            visited.append((intermediate_result.x.copy(), float(intermediate_result.fun)))
+
+        def run(count: int, callback: Any = None) -> Any:
+            options = {**self.options(hyperparameters, tolerance), "maxiter": count}
+            return scipy.optimize.minimize(
+                objective.value,
+                x,
+                jac=objective.gradient,
+                method=self.scipy_method,
+                callback=callback,
+                options=options,
+            )
+
+        result = run(iterations, watch)
+        path = [Iteration(x, f, np.asarray(objective.gradient(x))) for x, f in visited]
+        last = Iteration(np.array(result.x), float(result.fun), np.array(result.jac))
+        if not np.array_equal(result.x, path[-1].point):
+            path.append(last)
+        path[-1] = last
+        if self.keeps_matrix and iterations <= _SHORT:
+            # A run that ends by its tolerance leaves the last pair out; those before it do not.
+            path[:-1] = [
+                replace(each, matrix=np.array(run(count).hess_inv, np.float64))
+                for count, each in enumerate(path[:-1])
+            ]
+        return Trajectory(tuple(path), bool(result.success), result.message, int(result.nfev))
+
+    def script(
+        self,
+        objective: Objective,
+        start: Floats,
+        hyperparameters: Hyperparameters,
+        *,
+        dtype: str,
+        iterations: int,
+        tolerance: float,
+    ) -> str:
+        options = {**self.options(hyperparameters, tolerance), "maxiter": iterations}
+        sources = objective.sources()
+        return f"""import numpy as np
+from numpy import cos, cosh, exp, log, sin, sqrt, tanh
+from scipy.optimize import minimize
+
+
+def value(x):
+    return {sources.value}
+
+
+def gradient(x):
+    return np.array([{", ".join(sources.gradient)}])
+
+
+points = [np.array({literal(start)})]
+result = minimize(
+    value,
+    points[0],
+    jac=gradient,
+    method={self.scipy_method!r},
+    options={options!r},
+    callback=lambda intermediate_result: points.append(intermediate_result.x.copy()),
+)
+for x in points:
+    print(x, value(x), gradient(x))
+print(result)
+"""
+
+
+def _bfgs(hyperparameters: Hyperparameters, tolerance: float) -> Options:
+    return {"gtol": tolerance}
+
+
+def _l_bfgs_b(hyperparameters: Hyperparameters, tolerance: float) -> Options:
+    return {"gtol": tolerance, "ftol": tolerance, "maxcor": int(hyperparameters["history"])}
+
+
+# Pairs with s'y = 0 alone are skipped (divided by 1e-3, in BFGS), and the searches leave none.
+_SKIPPED: Mapping[str, float] = {"curvature_threshold": 0.0}
+
+rules = Minimizers()
+rules.add_minimizers(
+    ScipyRule(
+        MinimizerClaim(
+            "bfgs",
+            "product-form",
+            {"library": "scipy"},
+            _FLOAT64,
+            fixed=_SKIPPED,
+            search="wolfe",
+            promises=("gradient-maximum",),
+        ),
+        "BFGS",
+        _bfgs,
+        keeps_matrix=True,
+    ),
+    ScipyRule(
+        MinimizerClaim(
+            "l-bfgs",
+            "two-loop",
+            {"library": "scipy"},
+            _FLOAT64,
+            fixed=_SKIPPED,
+            search="wolfe",
+            sufficient_decrease=1e-3,
+            promises=("gradient-maximum", "decrease"),
+        ),
+        "L-BFGS-B",
+        _l_bfgs_b,
+    ),
+)
