@@ -11,6 +11,13 @@ from optcheck.backends.discovery import (
 )
 from optcheck.backends.functions import FunctionBackend
 from optcheck.backends.interface import INTERFACE_VERSION, Backend, Case, Claim
+from optcheck.backends.minimization import (
+    Iteration,
+    LineResult,
+    MinimizerClaim,
+    Stage,
+    Trajectory,
+)
 
 __all__ = [
     "INTERFACE_VERSION",
@@ -19,7 +26,12 @@ __all__ = [
     "Case",
     "Claim",
     "FunctionBackend",
+    "Iteration",
+    "LineResult",
+    "MinimizerClaim",
     "NotInstalledError",
+    "Stage",
+    "Trajectory",
     "UnavailableError",
     "known_backends",
     "load_backend",

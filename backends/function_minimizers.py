@@ -141,6 +141,22 @@ class FunctionLineSearchRule:
         x, d = np.array(start, dtype=dtype), np.array(direction, dtype=dtype)
         return self.function(objective, x, d, **hyperparameters)
 
+    def script(
+        self,
+        objective: Objective,
+        start: Floats,
+        direction: Floats,
+        hyperparameters: Hyperparameters,
+        *,
+        dtype: str,
+    ) -> str:
+        x, d = (f"np.array({each.tolist()!r}, {dtype!r})" for each in (start, direction))
+        return f"""{import_rule(self.function)}
+
+{objective_lines(objective)}
+print(rule(objective, {x}, {d}, **{dict(hyperparameters)!r}))
+"""
+
 
 class FunctionInterpolationRule:
     """A function of the named values, as an interpolation."""
@@ -152,6 +168,13 @@ class FunctionInterpolationRule:
     def minimum(self, values: Mapping[str, float], *, dtype: str) -> float:
         number = np.dtype(dtype).type
         return float(self.function(**{name: number(value) for name, value in values.items()}))
+
+    def script(self, values: Mapping[str, float], *, dtype: str) -> str:
+        given = ", ".join(f"{name}=np.{dtype}({value!r})" for name, value in values.items())
+        return f"""{import_rule(self.function)}
+
+print(rule({given}))
+"""
 
 
 class FunctionCurriculumRule:

@@ -14,7 +14,19 @@ from optcheck.backends.interface import Claim, Floats, Hyperparameters
 
 Search = Literal["exact", "wolfe", "armijo", "unit", "none"]
 # What a minimizer promises when it reports success; several: any of them.
-Promise = Literal["gradient-maximum", "gradient-length", "step", "decrease", "cauchy"]
+Promise = Literal[
+    "gradient-maximum",
+    "gradient-length",
+    "step",
+    "mean-step",
+    "decrease",
+    "cauchy",
+    # of least squares: all residuals and coordinates stand still; MINPACK's gtol, ftol and xtol
+    "residual-cauchy",
+    "cosine",
+    "relative-decrease",
+    "relative-step",
+]
 
 
 class Sources(Protocol):
@@ -31,6 +43,18 @@ class Sources(Protocol):
     @property
     def hessian(self) -> Sequence[Sequence[str]]:
         """Its second derivatives."""
+
+    @property
+    def residual(self) -> Sequence[str]:
+        """The residuals of a sum of squares; of other functions there are none."""
+
+    @property
+    def jacobian(self) -> Sequence[Sequence[str]]:
+        """The derivatives of the residuals."""
+
+    @property
+    def functions(self) -> Mapping[str, str]:
+        """What else a likelihood has, as Python functions by name."""
 
 
 class Objective(Protocol):
@@ -67,13 +91,41 @@ class Objective(Protocol):
         """The objective of the same structure with others, which may be native scalars."""
 
 
+class LikelihoodObjective(Objective, Protocol):
+    """The mean negative log likelihood of data under a model with parameters ``x``."""
+
+    def outcomes(self, x: Any) -> Sequence[tuple[Any, Any]]:
+        """Weights and observations whose weighted sum is the expectation under the model."""
+
+    def log_probability(self, x: Any, observation: Any) -> Any:
+        """The log probability of an observation, up to a constant: a 0-d array."""
+
+    def score(self, x: Any, observation: Any) -> Any:
+        """The gradient of the log probability, shape ``(n,)``."""
+
+    def score_hessian(self, x: Any, observation: Any) -> Any:
+        """Its second derivatives, shape ``(n, n)``."""
+
+
+class LeastSquaresObjective(Objective, Protocol):
+    """Half the sum of the squares of ``k`` residuals."""
+
+    def residual(self, x: Any) -> Any:
+        """Shape ``(k,)``."""
+
+    def jacobian(self, x: Any) -> Any:
+        """The derivatives of the residuals, shape ``(k, n)``."""
+
+
 @dataclass(frozen=True)
 class Iteration:
     """Where a minimizer stood, and where it went from there.
 
     ``direction`` and ``step`` are those taken from ``point``; None at the last point, and where
-    the library does not show them. ``matrix`` is the approximate inverse Hessian that gave the
-    direction, where one is kept. ``damping`` is that of the step, where there is one.
+    the library does not show them. A trial that is refused is followed by the same point; one
+    that is known from its two ends alone has a direction without a step. ``matrix`` is the
+    approximate inverse Hessian that gave the direction, where one is kept. ``damping`` is that of
+    the step, where there is one.
     """
 
     point: Floats
@@ -109,22 +161,29 @@ class MinimizerClaim(Claim):
 
     ``search`` is how it finds its step: the minimum along the line, the Wolfe or the Armijo
     conditions with the constants ``sufficient_decrease`` and ``curvature`` (the latter without
-    absolute value where ``strong`` is False), always the full step, or in no such way.
-    ``promises`` is what success means; ``monotone`` says that no step is taken upwards.
+    absolute value where ``strong`` is False), always the full step, or in no such way. Where a
+    search takes the approximate condition of Hager and Zhang for sufficient decrease too,
+    ``approximate_decrease`` is how far that lets a value rise, relative to it.
+    ``promises`` is what success means; ``monotone`` says that no step is taken upwards. A search
+    that is asked trial by trial does not count them: ``counts_trials`` is False.
     """
 
     search: Search = "exact"
     sufficient_decrease: float = 1e-4
     curvature: float = 0.9
     strong: bool = True
+    approximate_decrease: float | None = None
     promises: tuple[Promise, ...] = ()
     monotone: bool = True
+    counts_trials: bool = True
 
 
 class MinimizerRule(Protocol):
     """A minimizer of a library."""
 
-    claim: MinimizerClaim
+    @property
+    def claim(self) -> MinimizerClaim:
+        """What the library says of it."""
 
     def minimize(
         self,
@@ -168,7 +227,9 @@ class LineResult:
 class LineSearchRule(Protocol):
     """A line search of a library."""
 
-    claim: MinimizerClaim
+    @property
+    def claim(self) -> MinimizerClaim:
+        """What the library says of it."""
 
     def search(
         self,
@@ -181,20 +242,41 @@ class LineSearchRule(Protocol):
     ) -> LineResult:
         """A step along ``direction`` from ``start``."""
 
+    def script(
+        self,
+        objective: Objective,
+        start: Floats,
+        direction: Floats,
+        hyperparameters: Hyperparameters,
+        *,
+        dtype: str,
+    ) -> str:
+        """Python of the library alone that prints what the search returns."""
+
 
 class InterpolationRule(Protocol):
     """A library's formula for the minimum of an interpolating polynomial."""
 
-    claim: Claim
+    @property
+    def claim(self) -> Claim:
+        """What the library says of it."""
 
     def minimum(self, values: Mapping[str, float], *, dtype: str) -> float:
-        """Where the polynomial through ``values`` has its minimum; the dialect names them."""
+        """Where the polynomial through ``values`` has its minimum; the dialect names them.
+
+        NaN where the library says that there is none.
+        """
+
+    def script(self, values: Mapping[str, float], *, dtype: str) -> str:
+        """Python of the library alone that prints it."""
 
 
 class CurriculumRule(Protocol):
     """A training order from easy to difficult."""
 
-    claim: Claim
+    @property
+    def claim(self) -> Claim:
+        """What the library says of it."""
 
     def weights(self, difficulty: Floats, stages: int) -> Floats:
         """The weight of each example at each stage, shape ``(stages, n)``, each row sums to 1."""
@@ -210,7 +292,12 @@ class CurriculumRule(Protocol):
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of greedy pre-training: the weights before and after it, and its losses."""
+    """A stage of greedy pre-training: the weights before and after it, and its losses.
+
+    A matrix of shape ``(fan_in + 1, fan_out)`` for each layer, the bias in its last row; hidden
+    layers are tanh, the output is linear. ``losses`` are half the mean squared error (summed over
+    outputs) before the first step and after each.
+    """
 
     before: tuple[Floats, ...]
     after: tuple[Floats, ...]
@@ -220,7 +307,9 @@ class Stage:
 class PretrainingRule(Protocol):
     """Layer by layer training of a network."""
 
-    claim: Claim
+    @property
+    def claim(self) -> Claim:
+        """What the library says of it."""
 
     def pretrain(
         self, inputs: Floats, targets: Floats, widths: Sequence[int], seed: int

@@ -55,16 +55,23 @@ def objective_lines(objective: Objective) -> str:
     sources = objective.sources()
     gradient = ", ".join(sources.gradient)
     hessian = ", ".join(f"[{', '.join(row)}]" for row in sources.hessian)
+    more = ""
+    if sources.residual:
+        jacobian = ", ".join(f"[{', '.join(row)}]" for row in sources.jacobian)
+        more = f"""    residual=lambda x: np.array([{", ".join(sources.residual)}]),
+    jacobian=lambda x: np.array([{jacobian}]),
+"""
+    more += "".join(f"    {name}={text},\n" for name, text in sources.functions.items())
     return f"""from types import SimpleNamespace
 
-from numpy import cos, cosh, exp, log, sin, tanh
+from numpy import cos, cosh, exp, log, sin, sqrt, tanh
 
 objective = SimpleNamespace(
     dimension={objective.dimension},
     value=lambda x: {sources.value},
     gradient=lambda x: np.array([{gradient}]),
     hessian=lambda x: np.array([{hessian}]),
-)
+{more})
 """
 
 

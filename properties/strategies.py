@@ -58,8 +58,10 @@ def hyperparameter(domain: Domain) -> st.SearchStrategy[float]:
     if domain.low == domain.high:
         return usual
     if domain.integer:
-        return usual | st.integers(int(domain.low), 30).map(float)
+        return usual | st.integers(int(domain.low), int(min(domain.high, 30.0))).map(float)
     if math.isfinite(domain.low) and math.isfinite(domain.high):
+        if not 0.0 <= domain.low < domain.high <= 1.0:
+            return usual | st.floats(domain.low, domain.high).filter(lambda v: v in domain)
         near_one = st.integers(1, 12).map(lambda k: 1.0 - 2.0**-k)
         # The end itself is a usual value; what is next to it does nothing that 0 does not do.
         return usual | near_one | st.floats(max(domain.low, 1e-3), 1.0 - 2.0**-12)

@@ -29,6 +29,11 @@ class Sources:
     value: str
     gradient: list[str]
     hessian: list[list[str]]
+    # of a sum of squares alone
+    residual: list[str] = field(default_factory=list)
+    jacobian: list[list[str]] = field(default_factory=list)
+    # of a likelihood alone: what else it has, by name
+    functions: dict[str, str] = field(default_factory=dict)
 
 
 class Problem(Protocol):
@@ -107,7 +112,7 @@ class Quadratic:
         return Quadratic(rows, tuple(coefficients[n * n : n * n + n]), coefficients[-1])
 
     def _displacement(self, x: Any) -> list[Any]:
-        return [x[i] - _number(x, c) for i, c in enumerate(self.center)]
+        return [x[i] - number(x, c) for i, c in enumerate(self.center)]
 
     def _forces(self, x: Any) -> list[Any]:
         z = self._displacement(x)
@@ -115,14 +120,14 @@ class Quadratic:
 
     def value(self, x: Any) -> Any:
         z, forces = self._displacement(x), self._forces(x)
-        half = total([a * b for a, b in zip(z, forces, strict=True)]) * _number(x, 0.5)
-        return half + _number(x, self.minimum)
+        half = total([a * b for a, b in zip(z, forces, strict=True)]) * number(x, 0.5)
+        return half + number(x, self.minimum)
 
     def gradient(self, x: Any) -> Any:
         return vector_like(x, self._forces(x))
 
     def hessian(self, x: Any) -> Any:
-        return matrix_like(x, [[_number(x, a) for a in row] for row in self.matrix])
+        return matrix_like(x, [[number(x, a) for a in row] for row in self.matrix])
 
     def sources(self) -> Sources:
         z = [f"(x[{i}] - {c!r})" for i, c in enumerate(self.center)]
@@ -153,7 +158,7 @@ class Polynomial:
         return replace(self, terms=tuple(zip(coefficients, powers, strict=True)))
 
     def value(self, x: Any) -> Any:
-        return total([_monomial(x, c, powers) for c, powers in self.terms] or [_number(x, 0.0)])
+        return total([_monomial(x, c, powers) for c, powers in self.terms] or [number(x, 0.0)])
 
     @functools.cached_property
     def derivatives(self) -> list[Polynomial]:
@@ -188,9 +193,9 @@ class Polynomial:
 
 @dataclass(frozen=True)
 class LeastSquares:
-    """Half the sum of squares of ``residuals``, each a polynomial (``trofimov``, as e(w))."""
+    """Half the sum of squares of ``residuals`` (``trofimov``, as e(w))."""
 
-    residuals: tuple[Polynomial, ...]
+    residuals: tuple[Polynomial | Elementary, ...]
     minimum: float | None = 0.0
 
     @property
@@ -207,7 +212,7 @@ class LeastSquares:
 
     def with_coefficients(self, coefficients: Sequence[Any]) -> LeastSquares:
         left = iter(coefficients)
-        parts = [list(itertools.islice(left, len(each.terms))) for each in self.residuals]
+        parts = [list(itertools.islice(left, len(each.coefficients))) for each in self.residuals]
         pairs = zip(self.residuals, parts, strict=True)
         return LeastSquares(tuple(each.with_coefficients(part) for each, part in pairs))
 
@@ -224,7 +229,7 @@ class LeastSquares:
 
     def value(self, x: Any) -> Any:
         e = [each.value(x) for each in self.residuals]
-        return total([each * each for each in e]) * _number(x, 0.5)
+        return total([each * each for each in e]) * number(x, 0.5)
 
     def gradient(self, x: Any) -> Any:
         e, J = [each.value(x) for each in self.residuals], self._slopes(x)
@@ -262,7 +267,7 @@ class LeastSquares:
             ]
             for i in indices
         ]
-        return Sources(f"({value})/2", gradient, hessian)
+        return Sources(f"({value})/2", gradient, hessian, e, J)
 
 
 @dataclass(frozen=True)
@@ -274,7 +279,7 @@ class Elementary:
     """
 
     functions: tuple[Callable[[Any, Any], Any], ...] = field(compare=False)
-    texts: tuple[str, str, str]
+    texts: tuple[str, ...]
     minimum: float | None = None
     dimension: int = 1
 
@@ -289,8 +294,17 @@ class Elementary:
     def with_coefficients(self, coefficients: Sequence[Any]) -> Elementary:
         return self
 
+    @property
+    def derivatives(self) -> list[Elementary]:
+        """The slope, as far as it is known a function of the same kind."""
+        return [Elementary(self.functions[1:], self.texts[1:])]
+
+    def source(self) -> str:
+        """The function as a Python expression."""
+        return self.texts[0]
+
     def _at(self, order: int, x: Any) -> Any:
-        return self.functions[order](_Elementary(x), x[0])
+        return self.functions[order](Functions(x), x[0])
 
     def value(self, x: Any) -> Any:
         return self._at(0, x)
@@ -306,7 +320,7 @@ class Elementary:
         return Sources(value, [slope], [[curvature]])
 
 
-class _Elementary:
+class Functions:
     """``exp``, ``cos``, ``log`` ... of the library of a point, or of balls."""
 
     def __init__(self, x: Any) -> None:
@@ -319,18 +333,18 @@ class _Elementary:
         return lambda scalar: scalar.apply(lambda ball: getattr(ball, name)()).elementary()
 
 
-def _number(x: Any, value: float) -> Any:
+def number(x: Any, value: float) -> Any:
     """A coefficient in kind with the coordinates of ``x``."""
     return value if is_native(x) else x[0].same(value)
 
 
 def _combination(x: Any, row: Sequence[float], z: Sequence[Any]) -> Any:
-    return total([_number(x, a) * each for a, each in zip(row, z, strict=True)])
+    return total([number(x, a) * each for a, each in zip(row, z, strict=True)])
 
 
 def _monomial(x: Any, coefficient: float, powers: tuple[int, ...]) -> Any:
     factors = [x[i] for i, power in enumerate(powers) for _ in range(power)]
-    return functools.reduce(lambda a, b: a * b, factors, _number(x, coefficient))
+    return functools.reduce(lambda a, b: a * b, factors, number(x, coefficient))
 
 
 def _sum_source(terms: Iterable[str]) -> str:

@@ -101,20 +101,20 @@ def along(quantity: Quantity, moved: Floats, start: Floats) -> tuple[Quantity, f
     """``quantity`` scaled to the length of ``moved``, and the factor.
 
     For libraries that show points and not directions: a displacement must be a multiple of the
-    direction. The factor is that of the largest coordinate.
+    direction. The factor is that of the largest coordinate, exactly: rounding may leave open
+    whether that coordinate is 0, and then the quantity is undecided.
     """
     largest = int(np.argmax(np.abs(quantity.expected())))
-    results = []
-    factor = np.nan
+    results, factors = [], []
     for vector in (quantity.exact, quantity.working):
         arithmetic = vector.arithmetic
         step = displacement(start, start + moved, arithmetic)
         with ball_arithmetic():
             ratio = step.balls[largest] / vector.balls[largest]
-        factor = float(ratio.mid())
+        factors.append(float(ratio.mid()))
         scaled: Balls = vector * Scalar(ratio, arithmetic.bits)
         results.append(scaled.reordered(arithmetic.array(start + moved)))
-    return Quantity(*results), factor
+    return Quantity(*results), factors[0]
 
 
 def residual(

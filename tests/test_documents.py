@@ -41,6 +41,14 @@ def test_the_plug_in_that_is_shown_conforms(document: str, tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_minimizer_that_is_shown_conforms(tmp_path: Path) -> None:
+    source = blocks("docs/plug-in.md", "python")[1]
+    assert source.startswith("# mine_newton.py\n")
+    (tmp_path / "mine_newton.py").write_text(source, encoding="utf-8")
+    done = run(tmp_path, "-m", "optcheck", "run", "mine_newton.py:backend", "--profile", "quick")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_failure_that_is_shown_is_what_swapped_betas_print(tmp_path: Path) -> None:
     shown = next(block for block in blocks("README.md", "") if block.startswith("fail: "))
     source = blocks("README.md", "python")[0]

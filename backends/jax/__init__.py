@@ -1,4 +1,4 @@
-"""optax, eager and under ``jax.jit``: a table of claims.
+"""optax, eager and under ``jax.jit``, optimistix and ``jax.scipy.optimize``: tables of claims.
 
 float32 and bfloat16 run with x64 off, as their users run them: what depends on the step count is
 then computed in float32. float64 runs with x64 on.
@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optimistix
 
 from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import INTERFACE_VERSION, Floats
@@ -25,17 +26,27 @@ __all__ = ["JaxBackend", "x64"]
 
 
 class JaxBackend(Minimizers):
-    """optax on one platform."""
+    """optax and the minimizers of JAX on one platform."""
 
     name = "jax"
     interface_version = INTERFACE_VERSION
     source_modules = (
+        "jax._src.scipy.optimize.bfgs",
+        "jax._src.scipy.optimize.line_search",
         "optax._src.alias",
+        "optax._src.linesearch",
         "optax._src.transform",
         "optax.transforms._accumulation",
         "optax.transforms._adding",
         "optax.transforms._clipping",
         "optax.tree_utils._tree_math",
+        *(
+            f"optimistix._solver.{name}"
+            for name in (
+                *("backtracking", "gauss_newton", "golden", "levenberg_marquardt"),
+                *("limited_memory_bfgs", "newton_chord", "nonlinear_cg", "quasi_newton"),
+            )
+        ),
     )
 
     def __init__(self, device: str = "cpu") -> None:
@@ -58,6 +69,7 @@ class JaxBackend(Minimizers):
     def environment(self) -> Mapping[str, str]:
         return {
             "jax": jax.__version__,
+            "optimistix": optimistix.__version__,
             "device name": str(self.device),
             "x64": "off for float32 and bfloat16, on for float64",
         }

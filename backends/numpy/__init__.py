@@ -1,4 +1,4 @@
-"""NumPy: optcheck's own implementation of every rule, vectorised and in place.
+"""NumPy: optcheck's own implementation of every rule, vectorised and in place; and SciPy's.
 
 It is written against the texts and not against ``optcheck.reference``, which it may not import:
 two independent readings of one equation check each other. Each family has a module; a rule is a
@@ -7,7 +7,10 @@ plain function ``rule(w, g, state, *, learning_rate, ...)`` that changes the arr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+import scipy
 
 from optcheck.backends.functions import FunctionBackend
 from optcheck.backends.numpy import (
@@ -26,7 +29,9 @@ _FAMILIES = (momentum, adaptive, adam, adam_variants, signs, stochastic, schedul
 
 
 class NumpyBackend(FunctionBackend):
-    """The functions of this package."""
+    """The functions of this package, and the minimizers of SciPy."""
+
+    source_modules = ("scipy.optimize._linesearch",)
 
     def __init__(self, device: str = "cpu") -> None:
         if device != "cpu":
@@ -38,3 +43,6 @@ class NumpyBackend(FunctionBackend):
             self._clippings += family.rules.clippings()
         for each in minimizers.FAMILIES:
             self.extend(each.rules)
+
+    def environment(self) -> Mapping[str, str]:
+        return {**super().environment(), "scipy": scipy.__version__}

@@ -27,7 +27,7 @@ class TorchBackend(Minimizers):
         f"torch.optim.{name}"
         for name in (
             *("sgd", "adagrad", "rmsprop", "adadelta", "rprop"),
-            *("adam", "adamw", "adamax", "nadam", "radam"),
+            *("adam", "adamw", "adamax", "nadam", "radam", "lbfgs"),
         )
     )
 

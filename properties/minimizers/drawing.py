@@ -5,7 +5,8 @@ Coefficients and starts are short binary fractions: every format holds them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from optcheck.backends.interface import Floats
 from optcheck.properties.law import Subject
 from optcheck.properties.minimizers.running import ITERATIONS, Task
 from optcheck.properties.strategies import hyperparameters
+from optcheck.reference.families import Categorical, Gaussian, Likelihood, Softmax
 from optcheck.reference.problems import (
     ROSENBROCK,
     LeastSquares,
@@ -29,9 +31,20 @@ def fractions(low: float, high: float, unit: float = 0.125) -> st.SearchStrategy
     return st.integers(round(low / unit), round(high / unit)).map(lambda k: k * unit)
 
 
+def _from(count: int, simplest: int) -> st.SearchStrategy[int]:
+    """0 ... count - 1, of which ``simplest`` is drawn first."""
+    return st.integers(0, count - 1).map(lambda k: (k + simplest) % count)
+
+
 def spectra(count: int, largest: float = 16.0) -> st.SearchStrategy[list[float]]:
-    """Positive curvatures; the condition number is at most ``8 largest``."""
-    return st.lists(fractions(0.125, largest), min_size=count, max_size=count)
+    """Positive curvatures; the condition number is at most ``8 largest``.
+
+    The simplest are 1/2, 2, 8, ...: where each example is dear, the first one asks something.
+    """
+    values = round(largest / 0.125)
+    return st.tuples(
+        *(_from(values, 4 ** (i + 1) - 1).map(lambda k: (k + 1) * 0.125) for i in range(count))
+    ).map(list)
 
 
 @st.composite
@@ -45,9 +58,18 @@ def quadratics(
 
 
 def starts(count: int, reach: float = 4.0) -> st.SearchStrategy[Floats]:
-    """Points whose coordinates are short binary fractions, none of them 0."""
-    coordinate = fractions(-reach, reach - 0.125).map(lambda v: v + 0.0625)
-    return st.lists(coordinate, min_size=count, max_size=count).map(np.array)
+    """Points whose coordinates are short binary fractions, none of them 0.
+
+    The simplest lies off all axes and diagonals.
+    """
+    units = round(reach / 0.125)
+    simplest = [units + units * quarters // 4 for quarters in (-2, 3, 1, -3)]
+    return st.tuples(
+        *(
+            _from(2 * units, simplest[i % 4]).map(lambda k: (k - units) * 0.125 + 0.0625)
+            for i in range(count)
+        )
+    ).map(np.array)
 
 
 @st.composite
@@ -61,23 +83,59 @@ def quartics(draw: st.DrawFn) -> Polynomial:
     )
 
 
+def residuals(*rows: tuple[float, ...]) -> LeastSquares:
+    """Three residuals in two parameters: all have one structure, so a library compiles once.
+
+    ``rows`` are the coefficients of (x, 1), of (y, x**2, x) and of (xy, y, 1).
+    """
+    powers = (((1, 0), (0, 0)), ((0, 1), (2, 0), (1, 0)), ((1, 1), (0, 1), (0, 0)))
+    pairs = zip(rows, powers, strict=True)
+    parts = (Polynomial(2, tuple(zip(row, each, strict=True))) for row, each in pairs)
+    return LeastSquares(tuple(parts), minimum=None)
+
+
 @st.composite
 def fits(draw: st.DrawFn) -> LeastSquares:
-    """Three residuals in two parameters that are curved and have no common zero."""
+    """Residuals that are curved and have no common zero; their Jacobian has full rank."""
     a, b, c, d = (draw(fractions(0.25, 2.0)) for _ in range(4))
-    return LeastSquares(
-        (
-            Polynomial(2, ((a, (1, 0)), (-1.0, (0, 0)))),
-            Polynomial(2, ((b, (0, 1)), (c, (2, 0)))),
-            Polynomial(2, ((d, (1, 1)), (-0.5, (0, 1)), (0.25, (0, 0)))),
-        ),
-        minimum=None,
-    )
+    return residuals((a, -1.0), (b, c, draw(fractions(-1.0, 1.0))), (d, -0.5, 0.25))
 
 
 def smooth() -> st.SearchStrategy[Problem]:
     """Functions with a minimum: quadratics first, then curved ones."""
     return st.one_of(quadratics((2,)), quartics(), st.just(ROSENBROCK), fits())
+
+
+@st.composite
+def data_weights(draw: st.DrawFn, outcomes: int) -> tuple[float, ...]:
+    """Positive short binary fractions that sum to 1."""
+    cuts = draw(st.sets(st.integers(1, 15), min_size=outcomes - 1, max_size=outcomes - 1))
+    ends = [0, *sorted(cuts), 16]
+    return tuple((b - a) / 16 for a, b in itertools.pairwise(ends))
+
+
+@st.composite
+def likelihoods(draw: st.DrawFn) -> Likelihood:
+    """Data of up to three outcomes by their logits or probabilities, or of a Gaussian."""
+    kind = draw(st.sampled_from((Softmax, Categorical, Gaussian)))
+    if kind is Gaussian:
+        return Gaussian(draw(fractions(-2.0, 2.0)), draw(fractions(0.125, 4.0)))
+    likelihood: Likelihood = kind(draw(data_weights(draw(st.integers(2, 3)))))
+    return likelihood
+
+
+def _inside(problem: Problem, start: Floats, reach: float) -> Floats:
+    """``start``, or for probabilities a point between 0 and 1 in its place."""
+    if not isinstance(problem, Categorical):
+        return start
+    return (start + reach) / (2.0 * reach * problem.dimension)
+
+
+_PROBLEMS: Mapping[str, Callable[[], st.SearchStrategy[Problem]]] = {
+    "smooth": smooth,
+    "least-squares": fits,
+    "likelihood": likelihoods,
+}
 
 
 def draw_task(
@@ -92,9 +150,9 @@ def draw_task(
 ) -> Task:
     """A problem that the subject can take, a start, and hyper-parameters from their domains."""
     if problems is None:
-        problems = fits() if subject.record.objective == "least-squares" else smooth()
+        problems = _PROBLEMS.get(subject.record.objective, smooth)()
     problem = data.draw(problems, label="problem")
-    start = data.draw(starts(problem.dimension, reach), label="start")
+    start = _inside(problem, data.draw(starts(problem.dimension, reach), label="start"), reach)
     domains = subject.record.domains(subject.claim.dialect)
     h = data.draw(hyperparameters(domains, subject.claim, fixed), label="hyperparameters")
     return Task(problem, start, h, iterations, tolerance)

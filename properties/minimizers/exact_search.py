@@ -29,26 +29,34 @@ from optcheck.reference.problems import Quadratic, diagonal
 def point_error(
     subject: Subject, task: Task, before: Floats, after: Floats, direction: Floats
 ) -> Floats:
-    """How far ``after`` may be from the minimum along the line: rounding of step and point."""
+    """How far ``after`` may be from the minimum along the line: rounding of step and point.
+
+    A search that looks for the zero of the slope may end at either of two neighbouring points.
+    """
     assert isinstance(task.problem, Quadratic)
     working = subject.working
     curved = np.array(task.problem.matrix) @ direction
     start = trajectories.gradient_at(task.problem, before, working).working
     step = exact_step(start, working.array(direction), working.array(curved))
     unit = 2.0**-working.bits
-    error: Floats = float(step.ball.rad()) * np.abs(direction) + unit * np.abs(after)
+    places = 2.0 * unit * (np.abs(after) + np.abs(after - before))
+    error: Floats = float(step.ball.rad()) * np.abs(direction) + places
     return SAFETY * error
 
 
 def require_no_slope(
     subject: Subject, task: Task, before: Floats, after: Floats, direction: Floats, what: str
 ) -> float:
-    """``g(after)'d`` is 0, but for what an error of the point makes of it: ``(H d)' error``."""
+    """``g(after)'d`` is 0, but for what rounding makes of it.
+
+    An error of the point makes ``(H d)' error`` of it, one of the gradient ``d' error``.
+    """
     assert isinstance(task.problem, Quadratic)
-    end = trajectories.gradient_at(task.problem, after, subject.working).exact
-    slope = dot(end, Arithmetic.exact().array(direction)).ball.mid()
+    end = trajectories.gradient_at(task.problem, after, subject.working)
+    slope = dot(end.exact, Arithmetic.exact().array(direction)).ball.mid()
     error = point_error(subject, task, before, after, direction)
     allowed = np.abs(np.array(task.problem.matrix) @ direction) @ error
+    allowed += np.abs(direction) @ end.allowed()
     bound = Bound(np.zeros(1), np.array([allowed]))
     return require_of(subject, task, bound, np.array([float(slope)]), what)
 

@@ -15,7 +15,13 @@ import numpy as np
 import pytest
 
 from optcheck.backends import Backend, Case, FunctionBackend, load_backend
-from optcheck.backends.interface import HasClipping, HasMinimizers, HasSchedules, HasUpdateRules
+from optcheck.backends.interface import (
+    HasClipping,
+    HasLineSearches,
+    HasMinimizers,
+    HasSchedules,
+    HasUpdateRules,
+)
 from optcheck.reference import CLIPPINGS, SCHEDULES
 
 LIBRARIES = {"numpy": "numpy", "torch": "torch", "jax": "optax"}
@@ -155,7 +161,8 @@ def test_an_adapter_follows_the_interface(backend: Any) -> None:
     assert isinstance(backend, HasUpdateRules)
     assert isinstance(backend, HasSchedules)
     assert isinstance(backend, HasClipping)
-    assert not isinstance(backend, HasMinimizers)
+    assert isinstance(backend, HasMinimizers)
+    assert isinstance(backend, HasLineSearches)
     library, version = backend.library()
     assert library
     assert version

@@ -8,7 +8,7 @@ import pytest
 
 from optcheck.catalogue import LISTS, explain
 from optcheck.properties import LAWS
-from optcheck.reference import CLIPPINGS, EQUATIONS, METHODS, SCHEDULES
+from optcheck.reference import CLIPPINGS, EQUATIONS, METHODS, PROCEDURES, SCHEDULES
 
 from .conftest import Command
 
@@ -25,7 +25,7 @@ def test_lists_are_json(optcheck: Command, what: str) -> None:
 
 def test_methods_name_dialects_and_claims(optcheck: Command) -> None:
     rows = {row["id"]: row for row in json.loads(optcheck("list", "methods", "--json").stdout)}
-    assert set(rows) == {*METHODS, *SCHEDULES, *CLIPPINGS}
+    assert set(rows) == {*METHODS, *SCHEDULES, *CLIPPINGS, *PROCEDURES}
     assert rows["adam"]["dialects"] == [
         "epsilon-outside-root",
         "epsilon-inside-root",
@@ -37,7 +37,9 @@ def test_methods_name_dialects_and_claims(optcheck: Command) -> None:
     assert shipped[0]["implementation"] == "optcheck.backends.numpy.adam.adam_outside"
 
 
-@pytest.mark.parametrize("identifier", [*EQUATIONS, *LAWS, *METHODS, *SCHEDULES, *CLIPPINGS])
+@pytest.mark.parametrize(
+    "identifier", [*EQUATIONS, *LAWS, *METHODS, *SCHEDULES, *CLIPPINGS, *PROCEDURES]
+)
 def test_everything_is_explained(identifier: str) -> None:
     text = "\n".join(explain(identifier))
     assert identifier in text

@@ -55,7 +55,7 @@ def test_the_command_prints_them(covered: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["numpy"], "source_modules"),
+        (["optcheck.backends.numpy.momentum:rules"], "source_modules"),
         (["nosuch"], "unknown backend"),
         (["torch", "--profile", "hasty"], "--profile=hasty is not quick, default or thorough"),
     ],

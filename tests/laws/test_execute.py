@@ -14,7 +14,7 @@ import pytest
 
 from optcheck.backends import FunctionBackend, load_backend
 from optcheck.properties import PROFILES, Outcome, Profile, Unit, execute, units
-from optcheck.reference import CLIPPINGS, EQUATIONS, METHODS
+from optcheck.reference import CLIPPINGS, EQUATIONS, METHODS, PROCEDURES
 
 SMALL = Profile("small", 6, 1, 30, 100)
 BRIEF = Profile("brief", 6, 1, 1, 100)
@@ -86,7 +86,7 @@ def test_the_order_of_units_does_not_matter() -> None:
 
 def test_unsupported_units_say_why() -> None:
     unsupported = [unit for unit in units([FunctionBackend("empty")]) if unit.subject is None]
-    assert {unit.method for unit in unsupported} >= {*METHODS, *CLIPPINGS}
+    assert {unit.method for unit in unsupported} >= {*METHODS, *CLIPPINGS, *PROCEDURES}
     unsupported += [u for u in units([load_backend("numpy")]) if u.subject is None]
     for unit in unsupported:
         outcome = execute(unit, SMALL, 0)

@@ -8,14 +8,27 @@ import wrong_adam
 import wrong_adam_variants
 import wrong_adamax_yogi
 import wrong_adaptive
+import wrong_annealing
+import wrong_bfgs
 import wrong_clippings
+import wrong_conjugate_gradients
+import wrong_continuation
+import wrong_coordinate_descent
+import wrong_curriculum
 import wrong_decay
 import wrong_descent
 import wrong_gradients
 import wrong_hygiene
+import wrong_interpolation
+import wrong_l_bfgs
+import wrong_levenberg_marquardt
+import wrong_line_searches
 import wrong_momentum
 import wrong_nadam
+import wrong_natural_gradient
 import wrong_nesterov
+import wrong_newton
+import wrong_pretraining
 import wrong_radam
 import wrong_reductions
 import wrong_rmsprop
@@ -45,6 +58,19 @@ FAMILIES: list[Family] = [
     *wrong_clippings.FAMILIES,
     *wrong_hygiene.FAMILIES,
     *wrong_descent.FAMILIES,
+    *wrong_conjugate_gradients.FAMILIES,
+    *wrong_levenberg_marquardt.FAMILIES,
+    *wrong_bfgs.FAMILIES,
+    *wrong_l_bfgs.FAMILIES,
+    *wrong_annealing.FAMILIES,
+    *wrong_continuation.FAMILIES,
+    *wrong_curriculum.FAMILIES,
+    *wrong_pretraining.FAMILIES,
+    *wrong_newton.FAMILIES,
+    *wrong_natural_gradient.FAMILIES,
+    *wrong_coordinate_descent.FAMILIES,
+    *wrong_line_searches.FAMILIES,
+    *wrong_interpolation.FAMILIES,
 ]
 WRONG: list[Wrong] = [
     *(wrong for family in FAMILIES for wrong in family.variants()),

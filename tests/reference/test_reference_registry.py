@@ -19,10 +19,12 @@ from optcheck.reference import (
     FORMATS,
     METHODS,
     MODIFIERS,
+    PROCEDURES,
     SCHEDULES,
     Domain,
     DomainError,
     Method,
+    Procedure,
     check_hyperparameters,
     equation,
     method,
@@ -31,11 +33,12 @@ from optcheck.reference import (
 )
 from optcheck.reference import domains as make
 from optcheck.reference.oracle import UpdateOracle, clipped, schedule_rates
+from optcheck.reference.procedures import procedure
 from optcheck.reference.registry import modifier
 
 # A place in a text or in a library's documentation; a paper may be named as a whole.
 SOURCE = re.compile(
-    r"(bishop|goodfellow|prince|trofimov|optax|torch)\b.*:.+"
+    r"(bishop|goodfellow|prince|trofimov|nocedal-wright|optax|optimistix|scipy|torch)\b.*:.+"
     r"|(Cauchy-Schwarz|dozat|graves|igel-huesken|johnson-zhang|keskar-socher|kingma-ba|liu"
     r"|loshchilov-hutter|polyak|reddi|zaheer)(:.+)?"
 )
@@ -66,7 +69,7 @@ def test_an_equation_has_title_formula_and_sources(identifier: str) -> None:
 def claimed() -> Iterator[tuple[str, tuple[str, ...]]]:
     for each in MODIFIERS.values():
         yield each.id, each.equations
-    for record in METHODS.values():
+    for record in (*METHODS.values(), *PROCEDURES.values()):
         for name, dialect in record.dialects.items():
             yield f"{record.id}/{name}", dialect.equations
     for record in (*SCHEDULES.values(), *CLIPPINGS.values()):
@@ -92,6 +95,15 @@ def test_a_dialect_says_what_it_is(method_id: str, dialect: str) -> None:
     assert record.family
 
 
+@pytest.mark.parametrize("record", PROCEDURES.values(), ids=lambda record: record.id)
+def test_a_procedure_says_what_it_is(record: Procedure) -> None:
+    assert all(form.summary for form in record.dialects.values())
+    assert set(record.extra) <= set(record.dialects)
+    assert SOURCE.fullmatch(record.source)
+    assert record.title
+    assert record.family == "minimizers"
+
+
 def test_ids_are_taken_once() -> None:
     taken = next(iter(EQUATIONS))
     before = dict(EQUATIONS)
@@ -105,9 +117,14 @@ def test_ids_are_taken_once() -> None:
         method(METHODS["adam"])
     with pytest.raises(ValueError, match="modifier 'coupled' is registered twice"):
         modifier(MODIFIERS["coupled"])
+    with pytest.raises(ValueError, match="procedure 'steepest-descent' is registered twice"):
+        procedure(PROCEDURES["steepest-descent"])
 
 
-@pytest.mark.parametrize("record", [*METHODS.values(), *SCHEDULES.values(), *CLIPPINGS.values()])
+@pytest.mark.parametrize(
+    "record",
+    [*METHODS.values(), *SCHEDULES.values(), *CLIPPINGS.values(), *PROCEDURES.values()],
+)
 def test_usual_values_lie_in_their_domain(record: Method) -> None:
     domains = dict(record.hyperparameters)
     for extra in getattr(record, "extra", {}).values():

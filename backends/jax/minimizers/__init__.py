@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from optcheck.backends.jax.minimizers import (
+    conjugate_gradients,
+    least_squares,
+    line_searches,
+    newton,
+    optimistix_quasi_newton,
+    quasi_newton,
+)
 
-FAMILIES: tuple[ModuleType, ...] = ()
+FAMILIES = (
+    conjugate_gradients,
+    least_squares,
+    line_searches,
+    newton,
+    optimistix_quasi_newton,
+    quasi_newton,
+)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from optcheck.backends.torch.minimizers import line_searches, newton, pretraining, quasi_newton
 
-FAMILIES: tuple[ModuleType, ...] = ()
+FAMILIES = (line_searches, newton, pretraining, quasi_newton)
