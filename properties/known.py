@@ -1,7 +1,9 @@
 """Declared deviations: what is known to deviate, why, and a script that shows it.
 
 The declaration is strict. A declared deviation that still deviates is ``known``; one that no
-longer does is ``fixed``, and that fails, so that the file never outlives its reasons.
+longer does is ``fixed``, and that fails, so that the file never outlives its reasons. What a law
+of random inputs sees on some of them alone has a *witness*: a law that shows it on every run, and
+is strict.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from optcheck.properties.units import Unit
 SHIPPED = Path(__file__).with_name("known_deviations.toml")
 
 _REQUIRED = ("law", "backend", "reason")
-_OPTIONAL = ("method", "dialect", "options", "dtype", "link", "script")
+_OPTIONAL = ("method", "dialect", "options", "dtype", "link", "script", "witness")
 
 
 class KnownDeviationsError(ValueError):
@@ -27,7 +29,10 @@ class KnownDeviationsError(ValueError):
 
 @dataclass(frozen=True)
 class KnownDeviation:
-    """One declaration; an empty field matches everything."""
+    """One declaration; an empty field matches everything.
+
+    ``witness`` is the law that sees the deviation on every input, where ``law`` does not.
+    """
 
     law: str
     backend: str
@@ -38,6 +43,7 @@ class KnownDeviation:
     options: Mapping[str, Any] = field(default_factory=dict)
     link: str = ""
     script: str | None = None
+    witness: str = ""
 
     def matches(self, unit: Unit) -> bool:
         """Whether the declaration is about ``unit``."""
@@ -47,6 +53,15 @@ class KnownDeviation:
             and self.dialect in ("", unit.dialect)
             and self.dtype in ("", unit.dtype)
             and all(unit.options.get(name) == value for name, value in self.options.items())
+        )
+
+    def is_witnessed_by(self, other: KnownDeviation) -> bool:
+        """Whether ``other`` is the strict declaration of the witness, about the same."""
+        return (
+            other.law == self.witness
+            and not other.witness
+            and (other.backend, other.method, other.dialect, other.dtype, other.options)
+            == (self.backend, self.method, self.dialect, self.dtype, self.options)
         )
 
     def judge(self, outcome: Outcome) -> Outcome:
@@ -59,7 +74,7 @@ class KnownDeviation:
                 message=f"{self.reason}{link}. {outcome.message}",
                 reproduce=outcome.reproduce or self.script,
             )
-        if outcome.verdict == "pass":
+        if outcome.verdict == "pass" and not self.witness:
             return replace(
                 outcome,
                 verdict="fixed",
@@ -75,7 +90,8 @@ def load_known(paths: Sequence[Path]) -> list[KnownDeviation]:
     Raises
     ------
     KnownDeviationsError
-        A file is missing, is not TOML, or an entry lacks a field or has one too many.
+        A file is missing, is not TOML, an entry lacks a field or has one too many, or its file
+        does not declare its witness.
     """
     return [deviation for path in paths for deviation in _load(path)]
 
@@ -90,7 +106,14 @@ def _load(path: Path) -> list[KnownDeviation]:
     entries = content.get("deviation", [])
     if not isinstance(entries, list) or set(content) - {"deviation"}:
         raise KnownDeviationsError(f"{path} must hold [[deviation]] tables and nothing else")
-    return [_entry(path, number, entry) for number, entry in enumerate(entries, start=1)]
+    found = [_entry(path, number, entry) for number, entry in enumerate(entries, start=1)]
+    for number, each in enumerate(found, start=1):
+        if each.witness and not any(each.is_witnessed_by(other) for other in found):
+            raise KnownDeviationsError(
+                f"{path}: deviation {number} names the witness {each.witness!r}, which is not "
+                "declared for the same implementation"
+            )
+    return found
 
 
 def _entry(path: Path, number: int, entry: Mapping[str, Any]) -> KnownDeviation:

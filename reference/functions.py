@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -148,7 +149,7 @@ def total(terms: Sequence[Any]) -> Any:
     """The sum of ``terms``; of balls, with a bound that holds for every order of summation."""
     if isinstance(terms[0], Scalar):
         return Scalar.total(terms)
-    return functools.reduce(lambda a, b: a + b, terms)
+    return functools.reduce(operator.add, terms)
 
 
 def norm(vector: Any) -> Any:

@@ -23,6 +23,7 @@ from optcheck.properties.minimizers import pretraining as _pretraining
 from optcheck.properties.minimizers import quasi_newton as _quasi_newton
 from optcheck.properties.minimizers import returned as _returned
 from optcheck.properties.minimizers import saddle_points as _saddle_points
+from optcheck.properties.minimizers import shown_matrices as _shown_matrices
 from optcheck.properties.minimizers import steps as _steps
 from optcheck.properties.minimizers import superlinear as _superlinear
 from optcheck.properties.minimizers import trials as _trials
@@ -50,6 +51,7 @@ del (
     _quasi_newton,
     _returned,
     _saddle_points,
+    _shown_matrices,
     _steps,
     _superlinear,
     _trials,

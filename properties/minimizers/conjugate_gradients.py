@@ -58,11 +58,13 @@ def is_restarted(subject: Subject) -> bool:
 
 @st.composite
 def round_quadratics(draw: st.DrawFn) -> Quadratic:
-    """Quadratics of condition number 4 at most; curvatures may coincide."""
+    """Quadratics of condition number 4 at most; curvatures may coincide, the simplest do not."""
     count = draw(st.sampled_from((2, 4)))
-    curvature = fractions(1.0, 4.0, 0.5)
+    curvatures = (
+        st.integers(0, 6).map(lambda k, first=i: 1.0 + (k + first) % 7 / 2) for i in range(count)
+    )
     center = draw(st.lists(fractions(-2.0, 2.0), min_size=count, max_size=count))
-    return hadamard(draw(st.lists(curvature, min_size=count, max_size=count)), center)
+    return hadamard(draw(st.tuples(*curvatures)), center)
 
 
 def _quadratic_task(subject: Subject, data: st.DataObject) -> Task:

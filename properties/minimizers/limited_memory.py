@@ -47,12 +47,13 @@ from optcheck.reference.problems import Quadratic, hadamard
 from optcheck.reference.procedures import Iterate
 
 
-def _is_limited(subject: Subject) -> bool:
+def is_limited(subject: Subject) -> bool:
+    """Whether the subject is L-BFGS."""
     return bool(subject.record.id == "l-bfgs")
 
 
 def _has_history(subject: Subject) -> bool:
-    return _is_limited(subject) and subject.claim.dialect != "memoryless"
+    return is_limited(subject) and subject.claim.dialect != "memoryless"
 
 
 def _dense(subject: Subject, gradient: Balls, pairs: list[Pair]) -> Balls:
@@ -153,7 +154,7 @@ def l_bfgs_drops_the_oldest_pair(subject: Subject, data: st.DataObject) -> float
     oracle="identity",
     capability="minimizer",
     equations=("memoryless-bfgs-direction",),
-    about=lambda subject: _is_limited(subject) and not _has_history(subject),
+    about=lambda subject: is_limited(subject) and not _has_history(subject),
     share=0.25,
 )
 def memoryless_bfgs_is_one_update(subject: Subject, data: st.DataObject) -> float:
@@ -226,7 +227,8 @@ def _forward(subject: Subject, task: Task, arithmetic: Arithmetic) -> list[Itera
     return [*path, Iterate(x, curved(x - center))]
 
 
-def _radii(vector: Balls) -> np.ndarray:
+def allowed_radii(vector: Balls) -> np.ndarray:
+    """What rounding may add to each coordinate."""
     return SAFETY * np.array([float(ball.rad()) for ball in vector.balls])
 
 
@@ -252,14 +254,14 @@ def quasi_newton_ends_in_n_steps(subject: Subject, data: st.DataObject) -> float
     trajectory = minimize(subject, task)
     n = len(task.start)
     path = _forward(subject, task, subject.working)
-    if not np.all(np.isfinite(_radii(path[-1].point))):
+    if not np.all(np.isfinite(allowed_radii(path[-1].point))):
         return float("nan")
     end = trajectory.iterations[min(n, len(trajectory.iterations) - 1)]
-    bound = Bound(np.array(task.problem.center), _radii(path[-1].point))
+    bound = Bound(np.array(task.problem.center), allowed_radii(path[-1].point))
     ratios = [require_of(subject, task, bound, end.point, f"point after {n} steps")]
     if is_bfgs(subject) and end.matrix is not None:
         near = updated(product_form, identity(path[0].point), pairs_of(path))
-        radii = np.array([_radii(row) for row in near])
+        radii = np.array([allowed_radii(row) for row in near])
         hessian = np.array(task.problem.matrix)
         # The product in doubles is off by less than n + 1 units of its terms.
         allowed = np.abs(hessian) @ (radii + (n + 1) * 2.0**-53 * np.abs(end.matrix))

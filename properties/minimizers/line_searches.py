@@ -64,8 +64,8 @@ def line_search_conditions_hold(subject: Subject, data: st.DataObject) -> float:
 
 
 _ALONG = np.array([1.0, 0.0])
-# No step to the minimum of a parabola satisfies a constant above 1/2; a quartic that is flat at
-# its minimum has steps which satisfy the curvature condition alone.
+# The minimum of a parabola does not satisfy a constant above 1/2, and from -0.06 its values round;
+# a quartic that is flat at its minimum has steps that satisfy the curvature condition alone.
 _DEMANDING: dict[str, tuple[Line, dict[str, float]]] = {
     "backtracking": (
         Line(polynomial({(2, 0): 1.0}), np.array([-0.06, 0.0]), _ALONG),

@@ -30,8 +30,8 @@ from optcheck.reference.oracle import SAFETY
     title="What a minimizer reports of its path is so",
     statement=(
         "The path starts at the start; each value and gradient is that of the objective at its "
-        "point; each point is the one before it plus the step times the direction; a second run "
-        "takes the same path."
+        "point, but for those returned with the last, which have a law of their own; each point "
+        "is the one before it plus the step times the direction; a second run takes the same path."
     ),
     oracle="exact",
     capability="minimizer",
@@ -41,15 +41,18 @@ def trajectory_is_true(subject: Subject, data: st.DataObject) -> float:
     task = draw_task(subject, data)
     trajectory = minimize(subject, task)
     again = minimize(subject, task)
-    points = [each.point.tolist() for each in trajectory.iterations]
-    if points != [each.point.tolist() for each in again.iterations]:
+    first, second = (
+        np.array([each.point for each in run.iterations]) for run in (trajectory, again)
+    )
+    if not np.array_equal(first, second, equal_nan=True):
         raise deviation(subject, task, "two runs from the same start differ")
-    ratios = [_at_its_point(subject, task, each) for each in trajectory.iterations]
+    ratios = [at_its_point(subject, task, each) for each in trajectory.iterations[:-1]]
     ratios += [_follows(subject, task, *pair) for pair in moves(trajectory)]
     return worst(ratios, 0.0)
 
 
-def _at_its_point(subject: Subject, task: Task, each: Iteration) -> float:
+def at_its_point(subject: Subject, task: Task, each: Iteration) -> float:
+    """Value and gradient are those of the objective at their point."""
     place = f"at {each.point.tolist()}"
     value = trajectories.value_at(task.problem, each.point, subject.working)
     gradient = trajectories.gradient_at(task.problem, each.point, subject.working)
@@ -82,6 +85,7 @@ def _follows(subject: Subject, task: Task, here: Iteration, there: Iteration) ->
     about=lambda subject: (
         _form(subject).direction is not None or _form(subject).system is not None
     ),
+    share=0.5,
 )
 def direction_is_the_equation(subject: Subject, data: st.DataObject) -> float:
     task = draw_task(subject, data)
@@ -161,6 +165,8 @@ def search_conditions_hold(subject: Subject, data: st.DataObject) -> float:
 def _conditions(subject: Subject, task: Task, here: Iteration, there: Iteration) -> float:
     claim = claim_of(subject)
     ratios = [excess_of_armijo(subject, task, here.point, there.point, claim.sufficient_decrease)]
+    if ratios[0] > 1.0 and claim.approximate_decrease is not None:
+        ratios = [_excess_of_approximate_decrease(subject, task, here.point, there.point)]
     if claim.search == "wolfe":
         ratios.append(
             excess_of_curvature(
@@ -191,6 +197,29 @@ def excess_of_armijo(
         return result
 
     return _excess(difference, subject.working)
+
+
+def _excess_of_approximate_decrease(
+    subject: Subject, task: Task, before: np.ndarray, after: np.ndarray
+) -> float:
+    """The same for ``g(after)'s <= (2 c1 - 1) g(before)'s`` (Hager and Zhang, equation 23).
+
+    The value may rise only so far (equation 27).
+    """
+    claim = claim_of(subject)
+
+    def steeper(arithmetic: Arithmetic) -> Scalar:
+        end, slope = _slopes(task, before, after, arithmetic)
+        result: Scalar = end + arithmetic.scalar(1.0 - 2.0 * claim.sufficient_decrease) * slope
+        return result
+
+    def higher(arithmetic: Arithmetic) -> Scalar:
+        f0, f1 = (_value(task, point, arithmetic) for point in (before, after))
+        rise = arithmetic.scalar(claim.approximate_decrease or 0.0)
+        result: Scalar = f1 - f0 - rise * abs(f0)
+        return result
+
+    return max(_excess(each, subject.working) for each in (steeper, higher))
 
 
 def excess_of_curvature(

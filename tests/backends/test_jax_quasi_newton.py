@@ -6,18 +6,11 @@ import itertools
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
-from optcheck.backends.minimization import MinimizerClaim
-from optcheck.properties import Deviation
-from optcheck.properties.law import LAWS, Subject
-from optcheck.reference import PROCEDURES
 from optcheck.reference.problems import ROSENBROCK
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
@@ -83,27 +76,3 @@ def test_the_script_runs_on_the_library_alone(rule: Any) -> None:
     numbers = [float(each) for each in re.findall(r"-?\d+\.\d*(?:e-?\d+)?", printed)]
     pairs = np.array(list(itertools.pairwise(numbers)))
     assert np.min(np.max(np.abs(pairs - run(rule).end.point), axis=1)) < 1e-6
-
-
-def test_a_law_sees_that_optax_keeps_pairs_of_negative_curvature() -> None:
-    """optax issue 1708: with a search that does not exclude them (its default does)."""
-    search = "optax.scale_by_backtracking_linesearch(20, store_grad=True)"
-    claim = MinimizerClaim(
-        "l-bfgs",
-        "two-loop+capped",
-        dtypes=("float64",),
-        fixed={"curvature_threshold": 0.0, "history": 3},
-        search="armijo",
-    )
-    rule = quasi_newton.OptaxLBFGS(claim, f"optax.lbfgs(memory_size=3, linesearch={search})")
-    subject = Subject(
-        SimpleNamespace(name="jax"), rule, "minimizer", PROCEDURES["l-bfgs"], "float64", "cpu"
-    )
-
-    @settings(max_examples=1, database=None, deadline=None, phases=(Phase.generate,))
-    @given(st.data())
-    def ask(data: st.DataObject) -> None:
-        LAWS["negative-curvature-is-skipped"].check(subject, data)
-
-    with pytest.raises(Deviation, match="after a pair of negative curvature"):
-        ask()

@@ -166,7 +166,11 @@ def looks_around(objective: Any, x: Any, g: Any, d: Any) -> float | None:
 
 
 def _inverted(quotient: Quotient) -> Quotient:
-    return lambda g, before, d: quotient(g, before, d)[::-1]
+    def wrong(g: Any, before: Any, d: Any) -> tuple[float, float]:
+        numerator, denominator = quotient(g, before, d)
+        return denominator, numerator or 1.0
+
+    return wrong
 
 
 def _negated(quotient: Quotient) -> Quotient:

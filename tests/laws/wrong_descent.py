@@ -65,7 +65,7 @@ SLIPS = [
     Slip(
         "full-step",
         "takes the full step whatever the curvature",
-        (*SEARCH, "value-never-above-the-start"),
+        (*SEARCH, "value-never-above-the-start", "what-is-returned-is-true"),
         fixed(descent(step=unit_step)),
     ),
     Slip(

@@ -23,16 +23,23 @@ def general_slips(right: Rule, *, promises: bool = True) -> list[Slip]:
     def telling(change: Change) -> Callable[[], Rule]:
         return lambda: _telling(right, change)
 
-    true = "trajectory-is-true"
+    true, returned = "trajectory-is-true", "what-is-returned-is-true"
     slips = [
+        slip("half-value", "reports half the value", true, telling(_half_value)),
+        slip("half-gradient", "reports half the gradient", true, telling(_half_gradient)),
         slip(
-            "stale-gradient",
-            "reports the gradient of the point before",
-            true,
-            lambda: _stale(right),
+            "old-gradient-at-the-end",
+            "returns the gradient of the point before the last one",
+            returned,
+            lambda: _at_the_end(right, _with_an_old_gradient),
             bug="luatorch-wolfe-alias",
         ),
-        slip("half-value", "reports half the value", true, telling(_half_value)),
+        slip(
+            "goes-on-after-its-value",
+            "returns a point with the value and the gradient of the one before it",
+            returned,
+            lambda: _at_the_end(right, _with_an_old_value),
+        ),
         slip(
             "elsewhere", "starts beside its start", true, lambda: _elsewhere(right), says="start"
         ),
@@ -83,18 +90,44 @@ def _half_value(index: int, each: Iteration, objective: Any) -> Iteration:
     return replace(each, value=each.value / 2)
 
 
+def _half_gradient(index: int, each: Iteration, objective: Any) -> Iteration:
+    return replace(each, gradient=each.gradient / 2)
+
+
 def _flat(index: int, each: Iteration, objective: Any) -> Iteration:
     return replace(each, point=np.atleast_2d(each.point))
 
 
-def _stale(right: Rule) -> Rule:
-    before: list[Any] = []
+def _whole(steps: Any) -> tuple[list[Iteration], Any]:
+    """All points of a run, and how it ended."""
+    path = []
+    while True:
+        try:
+            path.append(next(steps))
+        except StopIteration as stop:
+            return path, stop.value
 
-    def change(index: int, each: Iteration, objective: Any) -> Iteration:
-        before.append(each.gradient)
-        return replace(each, gradient=before[-2]) if index else each
 
-    return _telling(right, change)
+def _at_the_end(right: Rule, change: Callable[[Iteration, Iteration], Iteration]) -> Rule:
+    """``change`` makes the last point of itself and the last one that lies elsewhere."""
+
+    def rule(objective: Any, x: Any, **given: Any) -> Any:
+        path, result = _whole(right(objective, x, **given))
+        *rest, end = path
+        elsewhere = [each for each in rest if not np.array_equal(each.point, end.point)]
+        yield from rest
+        yield change(elsewhere[-1], end) if elsewhere else end
+        return result
+
+    return rule
+
+
+def _with_an_old_gradient(before: Iteration, end: Iteration) -> Iteration:
+    return replace(end, gradient=before.gradient)
+
+
+def _with_an_old_value(before: Iteration, end: Iteration) -> Iteration:
+    return replace(end, value=before.value, gradient=before.gradient)
 
 
 def _elsewhere(right: Rule) -> Rule:

@@ -34,6 +34,7 @@ import wrong_reductions
 import wrong_rmsprop
 import wrong_rprop
 import wrong_schedules
+import wrong_shown_matrices
 import wrong_signs
 import wrong_swats
 from wrong_variants import Family, Wrong
@@ -62,6 +63,7 @@ FAMILIES: list[Family] = [
     *wrong_levenberg_marquardt.FAMILIES,
     *wrong_bfgs.FAMILIES,
     *wrong_l_bfgs.FAMILIES,
+    *wrong_shown_matrices.FAMILIES,
     *wrong_annealing.FAMILIES,
     *wrong_continuation.FAMILIES,
     *wrong_curriculum.FAMILIES,

@@ -108,7 +108,7 @@ class OptaxLBFGS:
             state = init(x)
             for count in range(iterations + 1):
                 after, state, value, gradient, error = step(x, state)
-                path.append(Iteration(*(np.array(each) for each in (x, value, gradient))))
+                path.append(Iteration(np.array(x), float(value), np.array(gradient)))
                 if success is False or count == iterations or _within(gradient, tolerance):
                     break
                 x = after

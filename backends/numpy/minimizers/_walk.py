@@ -85,18 +85,23 @@ def exact_step(objective: Objective, x: Vector, g: Vector, d: Vector) -> float |
 
 def _root(objective: Objective, x: Vector, d: Vector, low: float, high: float, a: float) -> float:
     """The zero of the slope between ``low`` and ``high``."""
+    last = np.inf
     for _ in range(64):
         slope = float(objective.gradient(x + a * d) @ d)
         if slope == 0.0:
             return a
         low, high = (a, high) if slope < 0.0 else (low, a)
         curvature = float(d @ objective.hessian(x + a * d) @ d)
-        better = a - slope / curvature if curvature > 0.0 else (low + high) / 2
-        if not low < better < high:
-            better = (low + high) / 2
-        if better in (a, low, high) or abs(better - a) <= 2.0**-53 * abs(a):
+        move = -slope / curvature if curvature > 0.0 else np.inf
+        # Near the end each of Newton's steps squares the last one; what does not is rounding.
+        if last / 2 <= abs(move) <= 2.0**-26 * abs(a):
             return a
-        a = better
+        better, inside = a + move, min(max(a + move, low), high)
+        if better != inside and abs(better - inside) > 2.0**-50 * abs(inside):
+            inside, move = (low + high) / 2, np.inf
+        if inside in (a, low, high):
+            return inside
+        last, a = abs(move), inside
     return a
 
 

@@ -16,6 +16,7 @@ from optcheck.backends.scripts import literal
 
 Options = dict[str, float]
 _FLOAT64 = ("float64",)
+_minimize: Any = scipy.optimize.minimize
 # Up to so many iterations each matrix is shown, by a run that ends there.
 _SHORT = 10
 
@@ -25,7 +26,8 @@ class ScipyRule:
     """A method of ``scipy.optimize.minimize`` with ``options(hyperparameters, tolerance)``.
 
     Its callback shows the points and their values; the last gradient comes with the result, and
-    so does the matrix, if the method ``keeps_matrix``.
+    so does the matrix, if the method ``keeps_matrix``. What L-BFGS-B returns as its matrix has the
+    pairs up to the last point but one, from the identity; its directions are not made of it.
     """
 
     claim: MinimizerClaim
@@ -52,7 +54,7 @@ class ScipyRule:
 
         def run(count: int, callback: Any = None) -> Any:
             options = {**self.options(hyperparameters, tolerance), "maxiter": count}
-            return scipy.optimize.minimize(
+            return _minimize(
                 objective.value,
                 x,
                 jac=objective.gradient,
@@ -73,6 +75,9 @@ class ScipyRule:
                 replace(each, matrix=np.array(run(count).hess_inv, np.float64))
                 for count, each in enumerate(path[:-1])
             ]
+        shown = result.get("hess_inv")
+        if isinstance(shown, scipy.optimize.LbfgsInvHessProduct):
+            path[-2:-1] = [replace(each, matrix=shown.todense()) for each in path[-2:-1]]
         return Trajectory(tuple(path), bool(result.success), result.message, int(result.nfev))
 
     def script(
