@@ -9,7 +9,7 @@ which these radii stay small.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,13 +56,15 @@ def is_restarted(subject: Subject) -> bool:
     return subject.claim.dialect.endswith("+restart")
 
 
+def _curvature(first: int) -> Callable[[int], float]:
+    return lambda k: 1.0 + (k + first) % 7 / 2
+
+
 @st.composite
 def round_quadratics(draw: st.DrawFn) -> Quadratic:
     """Quadratics of condition number 4 at most; curvatures may coincide, the simplest do not."""
     count = draw(st.sampled_from((2, 4)))
-    curvatures = (
-        st.integers(0, 6).map(lambda k, first=i: 1.0 + (k + first) % 7 / 2) for i in range(count)
-    )
+    curvatures = (st.integers(0, 6).map(_curvature(first)) for first in range(count))
     center = draw(st.lists(fractions(-2.0, 2.0), min_size=count, max_size=count))
     return hadamard(draw(st.tuples(*curvatures)), center)
 
