@@ -18,16 +18,8 @@ from array_api_compat import array_namespace
 
 from optcheck.reference.expressions import Expression, source_of
 from optcheck.reference.functions import sqrt, total
-from optcheck.reference.problems import (
-    Functions,
-    Matrix,
-    Problem,
-    Sources,
-    is_native,
-    matrix_like,
-    number,
-    vector_like,
-)
+from optcheck.reference.points import is_native, matrix_like, number, vector_like
+from optcheck.reference.problems import Functions, Matrix, Problem, Sources
 
 
 class Likelihood(Problem, Protocol):

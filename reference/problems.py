@@ -15,10 +15,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-import numpy as np
 from array_api_compat import array_namespace
 
 from optcheck.reference.functions import total
+from optcheck.reference.points import is_native, matrix_like, number, plain, vector_like
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -66,29 +66,6 @@ class Problem(Protocol):
 
     def with_coefficients(self, coefficients: Sequence[Any]) -> Any:
         """The problem of the same structure with others, which may be native scalars."""
-
-
-def is_native(x: Any) -> bool:
-    """Whether ``x`` is an array of a library, and not a list of scalars."""
-    return not isinstance(x, (list, tuple))
-
-
-def vector_like(x: Any, entries: Sequence[Any]) -> Any:
-    """``entries`` as an array of the library, dtype and device of ``x``, or as a list."""
-    if not is_native(x):
-        return list(entries)
-    if isinstance(x, np.ndarray):
-        return np.array(entries, dtype=x.dtype)  # ten times as fast as stacking
-    zero = array_namespace(x).zeros_like(x[0])
-    return array_namespace(x).stack([zero + entry for entry in entries])
-
-
-def matrix_like(x: Any, rows: Sequence[Sequence[Any]]) -> Any:
-    """``rows`` as a matrix in kind with the point ``x``."""
-    if isinstance(x, np.ndarray):
-        return np.array(rows, dtype=x.dtype)
-    vectors = [vector_like(x, row) for row in rows]
-    return array_namespace(x).stack(vectors) if is_native(x) else vectors
 
 
 @dataclass(frozen=True)
@@ -163,8 +140,8 @@ class Polynomial:
         return replace(self, terms=tuple(zip(coefficients, powers, strict=True)))
 
     def value(self, x: Any) -> Any:
-        plain = _plain(x)
-        terms = [_monomial(plain, c, powers) for c, powers in self.terms]
+        coordinates = plain(x)
+        terms = [_monomial(coordinates, c, powers) for c, powers in self.terms]
         return total(terms or [number(x, 0.0)])
 
     @functools.cached_property
@@ -338,17 +315,6 @@ class Functions:
             function: Callable[[Any], Any] = getattr(self._namespace, name)
             return function
         return lambda scalar: scalar.apply(lambda ball: getattr(ball, name)()).elementary()
-
-
-def number(x: Any, value: float) -> Any:
-    """A coefficient in kind with the coordinates of ``x``."""
-    return value if is_native(x) or isinstance(x[0], float) else x[0].same(value)
-
-
-def _plain(x: Any) -> Any:
-    """Doubles of NumPy as Python's, which are the same and faster one by one."""
-    doubles = isinstance(x, np.ndarray) and x.dtype == np.float64
-    return x.tolist() if doubles else x
 
 
 def _combination(x: Any, row: Sequence[float], z: Sequence[Any]) -> Any:

@@ -14,15 +14,8 @@ from flint import arb
 from optcheck.reference.balls import Balls
 from optcheck.reference.domains import count
 from optcheck.reference.functions import sign
-from optcheck.reference.problems import (
-    Matrix,
-    Quadratic,
-    Sources,
-    is_native,
-    matrix_like,
-    number,
-    vector_like,
-)
+from optcheck.reference.points import is_native, matrix_like, number, vector_like
+from optcheck.reference.problems import Matrix, Quadratic, Sources
 from optcheck.reference.procedures import Form, Iterate, Procedure, procedure
 from optcheck.reference.registry import equation, statement
 
