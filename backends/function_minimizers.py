@@ -16,7 +16,7 @@ a direction, and returns whether it succeeded and why it stopped::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -89,7 +89,15 @@ for each in rule(objective, np.array({start.tolist()!r}, {dtype!r}), **{given!r}
 
 
 def collect(steps: Any) -> Trajectory:
-    """Run a generator of iterations to its end."""
+    """Run a generator of iterations to its end.
+
+    Raises
+    ------
+    TypeError
+        It is no generator, or yields something else.
+    """
+    if not isinstance(steps, Iterator):
+        raise TypeError(f"a minimizer yields an Iteration for each point; this is {_kind(steps)}")
     iterations: list[Iteration] = []
     while True:
         try:
@@ -98,8 +106,14 @@ def collect(steps: Any) -> Trajectory:
             success, message = stop.value or (None, "")
             success = None if success is None else bool(success)
             return Trajectory(tuple(iterations), success, message)
+        if not isinstance(each, Iteration):
+            raise TypeError(f"a minimizer yields Iterations, and not {_kind(each)}")
         # Copies: a minimizer may go on in the same arrays.
         iterations.append(_copied(each))
+
+
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}"
 
 
 def _copied(each: Iteration) -> Iteration:
@@ -139,7 +153,10 @@ class FunctionLineSearchRule:
         dtype: str,
     ) -> LineResult:
         x, d = np.array(start, dtype=dtype), np.array(direction, dtype=dtype)
-        return self.function(objective, x, d, **hyperparameters)
+        found = self.function(objective, x, d, **hyperparameters)
+        if not isinstance(found, LineResult):
+            raise TypeError(f"a line search returns a LineResult, and not {_kind(found)}")
+        return found
 
     def script(
         self,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optcheck.backends import BackendError, known_backends, load_backend
-from optcheck.properties import LAWS, implementations
+from optcheck.properties import LAWS, Unit, implementations, units
 from optcheck.reference import (
     CLIPPINGS,
     EQUATIONS,
@@ -137,10 +138,13 @@ def _explain_equation(identifier: str) -> list[str]:
     users += [record.id for record in SCHEDULES.values() if identifier in record.equations]
     users += [record.id for record in CLIPPINGS.values() if identifier in record.equations]
     checkers = [law.id for law in LAWS.values() if identifier in law.equations]
-    if users:
-        checkers += [
-            law.id for law in LAWS.values() if law.oracle == "exact" and not law.equations
-        ]
+    checkers += [
+        unit.law.id
+        for unit in _asked()
+        if identifier in unit.equations and unit.law.oracle == "exact"
+    ]
+    if any(identifier in each.equations for each in MODIFIERS.values()):
+        checkers += [law.id for law in LAWS.values() if law.with_modifiers]
     lines = [
         f"equation {entry.id}: {entry.title}",
         f"  formula   {entry.formula}",
@@ -175,14 +179,12 @@ def _explain_method(identifier: str) -> list[str]:
     for name in record.dialects:
         dialect = record.dialects[name] if isinstance(record.dialects, Mapping) else None
         lines.append(f"  dialect   {name}  {getattr(dialect, 'summary', '')}".rstrip())
-    checkers = [law.id for law in LAWS.values() if law.capability == _capability(identifier)]
+    checkers = dict.fromkeys(unit.law.id for unit in _asked() if unit.method == identifier)
     lines.append(f"  checked   {', '.join(checkers)}")
     return lines
 
 
-def _capability(identifier: str) -> str:
-    if identifier in METHODS:
-        return "update-rule"
-    if identifier in PROCEDURES:
-        return PROCEDURES[identifier].capability
-    return "schedule" if identifier in SCHEDULES else "clipping"
+@functools.cache
+def _asked() -> Sequence[Unit]:
+    """What is asked of NumPy, which has every method."""
+    return units([load_backend("numpy")])

@@ -60,6 +60,8 @@ def minimize(subject: Subject, task: Task) -> Trajectory:
             iterations=task.iterations,
             tolerance=task.tolerance,
         )
+    if not trajectory.iterations:
+        raise deviation(subject, task, "returns no point, not even its start")
     shapes = {each.point.shape for each in trajectory.iterations}
     if shapes != {task.start.shape}:
         raise deviation(subject, task, f"returns points of shapes {sorted(shapes)}")
