@@ -65,9 +65,10 @@ def rounded(ball: arb, bits: int) -> arb:
 
 
 def _representable(ball: arb, bits: int) -> bool:
+    before = ctx.prec
     ctx.prec = bits
     exact: bool = (+ball).is_exact()
-    ctx.prec = EXACT_BITS
+    ctx.prec = before
     return exact
 
 

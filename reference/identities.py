@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from flint import arb
 
-from optcheck.reference.balls import Arithmetic, Balls
+from optcheck.reference.balls import Arithmetic, Balls, ball_arithmetic
 from optcheck.reference.registry import equation, statement
 
 statement(
@@ -121,8 +121,12 @@ def adam_step_bound(beta1: float, beta2: float, step: int) -> float:
     """The largest ``abs(m_hat) / sqrt(v_hat)`` after ``step`` updates, rounded up."""
     if beta2 == 0.0 < beta1 and step > 1:
         return math.inf
-    first, second = arb(beta1), arb(beta2)
-    ratio = first**2 / second if beta2 else arb(0)
-    total = sum((ratio**k for k in range(step)), arb(0))
-    weight = (1 - second**step).sqrt() / (1 - first**step)
-    return float((weight * (1 - first) / (1 - second).sqrt() * total.sqrt()).upper())
+    with ball_arithmetic():
+        first, second = arb(beta1), arb(beta2)
+        ratio = first**2 / second if beta2 else arb(0)
+        total = sum((ratio**k for k in range(step)), arb(0))
+        weight = (1 - second**step).sqrt() / (1 - first**step)
+        upper = (weight * (1 - first) / (1 - second).sqrt() * total.sqrt()).upper()
+        nearest = float(upper)
+        # The nearest double may lie below.
+        return nearest if arb(nearest) >= upper else math.nextafter(nearest, math.inf)
