@@ -9,12 +9,18 @@ import numpy as np
 from hypothesis import strategies as st
 
 from optcheck.backends.interface import Floats
-from optcheck.backends.minimization import Trajectory
-from optcheck.properties.law import NotShown, Subject, law
+from optcheck.properties.law import Subject, law
 from optcheck.properties.minimizers.drawing import draw_task, fractions
 from optcheck.properties.minimizers.frequencies import FALSE_ALARM
 from optcheck.properties.minimizers.outcomes import LONG
-from optcheck.properties.minimizers.running import Task, deviation, minimize, require_of, worst
+from optcheck.properties.minimizers.running import (
+    Task,
+    deviation,
+    minimize,
+    require_of,
+    succeeded,
+    worst,
+)
 from optcheck.reference import trajectories
 from optcheck.reference.minimizers.continuation import (
     blurred,
@@ -72,7 +78,7 @@ def _widths(task: Task) -> list[float]:
 def _stages(subject: Subject, task: Task) -> Sequence[Floats] | None:
     """The start and the point of each stage; None where a minimum was not found."""
     trajectory = minimize(subject, task)
-    if not _succeeded(subject, trajectory):
+    if not succeeded(subject, trajectory):
         return None
     points = [each.point for each in trajectory.iterations]
     if len(points) != 1 + len(_widths(task)):
@@ -80,12 +86,6 @@ def _stages(subject: Subject, task: Task) -> Sequence[Floats] | None:
             subject, task, f"shows {len(points) - 1} stages of {task.hyperparameters['stages']:g}"
         )
     return points
-
-
-def _succeeded(subject: Subject, trajectory: Trajectory) -> bool:
-    if trajectory.success is None:
-        raise NotShown(f"{subject.claim.name} does not say whether it succeeded")
-    return trajectory.success
 
 
 def _require_no_slope(subject: Subject, task: Task, slope: Floats, what: str) -> float:
@@ -222,7 +222,7 @@ def no_blur_makes_a_concave_function_convex(subject: Subject, data: st.DataObjec
     concave = Polynomial(2, ((-c, (2, 0)), (-c, (0, 2))))
     task = draw_task(subject, data, st.just(concave), iterations=40, tolerance=TOLERANCE)
     trajectory = minimize(subject, task)
-    if _succeeded(subject, trajectory):
+    if succeeded(subject, trajectory):
         raise deviation(subject, task, f"finds a minimum of -c x'x at {trajectory.end.point}")
     return 0.0
 

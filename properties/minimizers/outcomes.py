@@ -10,12 +10,20 @@ import numpy as np
 from hypothesis import strategies as st
 
 from optcheck.backends.minimization import Iteration, Promise, Trajectory
-from optcheck.properties.law import NotShown, Subject, law
+from optcheck.properties.law import Subject, law
 from optcheck.properties.minimizers import likelihoods
 from optcheck.properties.minimizers.drawing import draw_task
 from optcheck.properties.minimizers.least_squares import RESIDUAL_PROMISES, hopeless_residuals
-from optcheck.properties.minimizers.running import Task, claim_of, deviation, minimize, worst
+from optcheck.properties.minimizers.running import (
+    Task,
+    claim_of,
+    deviation,
+    minimize,
+    succeeded,
+    worst,
+)
 from optcheck.reference import trajectories
+from optcheck.reference.oracle import Quantity
 from optcheck.reference.problems import Elementary, Polynomial, Problem
 
 LONG = 200
@@ -42,17 +50,25 @@ def value_never_above_the_start(subject: Subject, data: st.DataObject) -> float:
     ]
     ratios = [0.0]
     for index, (before, after) in enumerate(itertools.pairwise(values)):
-        rise = float((after.exact.balls[0] - before.exact.balls[0]).mid())
-        allowed = float(before.allowed()[0] + after.allowed()[0])
-        if rise > allowed:
-            raise deviation(
-                subject,
-                task,
-                f"iteration {index} raises the value by {rise:.3g}, to {values[0].expected()[0]}",
-                rise / allowed if allowed else math.inf,
-            )
-        ratios.append(max(rise, 0.0) / allowed if allowed else 0.0)
+        ratios.append(require_no_rise(subject, task, before, after, f"iteration {index}"))
     return worst(ratios)
+
+
+def require_no_rise(
+    subject: Subject, task: Task, before: Quantity, after: Quantity, what: str
+) -> float:
+    """The value ``after`` is at most the one ``before``, but for the rounding of both."""
+    rise = float((after.exact.balls[0] - before.exact.balls[0]).mid())
+    allowed = float(before.allowed()[0] + after.allowed()[0])
+    if rise > allowed:
+        value = after.expected()[0]
+        raise deviation(
+            subject,
+            task,
+            f"{what} raises the value by {rise:.3g}, to {value}",
+            rise / allowed if allowed else math.inf,
+        )
+    return max(rise, 0.0) / allowed if allowed else 0.0
 
 
 def _promises_nothing(subject: Subject) -> str | None:
@@ -79,9 +95,7 @@ def success_is_earned(subject: Subject, data: st.DataObject) -> float:
         subject, data, iterations=LONG if long else 3, tolerance=10.0**-exponent, reach=2.0
     )
     trajectory = minimize(subject, task)
-    if trajectory.success is None:
-        raise NotShown(f"{subject.claim.name} does not say whether it succeeded")
-    if not trajectory.success:
+    if not succeeded(subject, trajectory):
         return 0.0
     ratio = min(
         _shortfall(subject, task, trajectory, promise) for promise in claim_of(subject).promises
@@ -178,9 +192,7 @@ def failure_is_reported(subject: Subject, data: st.DataObject) -> float:
         if not np.array_equal(end, task.start):
             raise deviation(subject, task, f"leaves the start of a constant function for {end}")
         return 0.0
-    if trajectory.success is None:
-        raise NotShown(f"{subject.claim.name} does not say whether it succeeded")
-    if trajectory.success and (
+    if succeeded(subject, trajectory) and (
         name == "unbounded below" or not _is_kept(subject, task, trajectory)
     ):
         raise deviation(subject, task, f"reports success on a function that is {name}, at {end}")

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 from hypothesis import strategies as st
 
-from optcheck.backends.interface import Floats
 from optcheck.properties.law import Subject, law
 from optcheck.properties.minimizers.drawing import residuals
+from optcheck.properties.minimizers.outcomes import require_no_rise
 from optcheck.properties.minimizers.running import (
     ITERATIONS,
     Task,
     claim_of,
-    deviation,
     minimize,
     worst,
 )
@@ -66,18 +65,9 @@ def what_is_returned_is_true(subject: Subject, data: st.DataObject) -> float:
         end = minimize(subject, task).end
         ratios.append(at_its_point(subject, task, end))
         if claim_of(subject).monotone:
-            ratios.append(_rise(subject, task, end.point))
+            before, after = (
+                trajectories.value_at(task.problem, point, subject.working)
+                for point in (task.start, end.point)
+            )
+            ratios.append(require_no_rise(subject, task, before, after, "the end"))
     return worst(ratios)
-
-
-def _rise(subject: Subject, task: Task, end: Floats) -> float:
-    before, after = (
-        trajectories.value_at(task.problem, point, subject.working) for point in (task.start, end)
-    )
-    rise = float((after.exact.balls[0] - before.exact.balls[0]).mid())
-    allowed = float(before.allowed()[0] + after.allowed()[0])
-    if rise > allowed:
-        raise deviation(
-            subject, task, f"returns {end.tolist()}, {rise:.3g} above its start", rise / allowed
-        )
-    return max(rise, 0.0) / allowed if allowed else 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from optcheck.backends.interface import Floats
 from optcheck.backends.minimization import Iteration, MinimizerClaim, Trajectory
-from optcheck.properties.law import Deviation, Subject
+from optcheck.properties.law import Deviation, NotShown, Subject
 from optcheck.properties.trace import require, under_test
 from optcheck.reference.oracle import Bound, Quantity
 from optcheck.reference.problems import Problem
@@ -111,6 +111,13 @@ def require_of(
         raise
 
 
+def succeeded(subject: Subject, trajectory: Trajectory) -> bool:
+    """What the minimizer reports; NotShown where it reports nothing."""
+    if trajectory.success is None:
+        raise NotShown(f"{subject.claim.name} does not say whether it succeeded")
+    return trajectory.success
+
+
 def moves(trajectory: Trajectory) -> list[tuple[Iteration, Iteration]]:
     """Each point with the next one, where they differ."""
     points = trajectory.iterations
@@ -133,6 +140,3 @@ def worst(ratios: list[float], default: float = float("nan")) -> float:
     """The largest ratio that decided anything."""
     decided = [each for each in ratios if not np.isnan(each)]
     return max(decided, default=default)
-
-
-Check = Callable[[Subject, Task], float]

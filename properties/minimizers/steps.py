@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from flint import arb
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ from optcheck.reference import trajectories
 from optcheck.reference.balls import Arithmetic, Scalar, ball_arithmetic
 from optcheck.reference.functions import dot
 from optcheck.reference.oracle import SAFETY
+from optcheck.reference.procedures import Form
 
 
 @law(
@@ -99,8 +102,9 @@ def direction_is_the_equation(subject: Subject, data: st.DataObject) -> float:
     return worst(ratios)
 
 
-def _form(subject: Subject):  # type: ignore[no-untyped-def]
-    return subject.record.dialects[subject.claim.dialect]
+def _form(subject: Subject) -> Form:
+    form: Form = subject.record.dialects[subject.claim.dialect]
+    return form
 
 
 def _direction_at(subject: Subject, task: Task, trajectory: Trajectory, index: int) -> float:
@@ -262,7 +266,7 @@ def _slopes(
     return dot(end, s), dot(start, s)
 
 
-def _excess(difference, working: Arithmetic) -> float:  # type: ignore[no-untyped-def]
+def _excess(difference: Callable[[Arithmetic], Scalar], working: Arithmetic) -> float:
     """``difference`` should not be positive: its size over what rounding may add to it."""
     exact, near = difference(Arithmetic.exact()), difference(working)
     with ball_arithmetic():

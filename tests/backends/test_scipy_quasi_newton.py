@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from optcheck.backends.numpy.minimizers.scipy_quasi_newton import ScipyRule, rules
+from optcheck.backends.numpy.minimizers._scipy import ScipyRule
+from optcheck.backends.numpy.minimizers.scipy_quasi_newton import rules
 from optcheck.reference.problems import ROSENBROCK
 
 RULES: list[Any] = list(rules.minimizers())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import Hyperparameters
 from optcheck.backends.minimization import MinimizerClaim
-from optcheck.backends.numpy.minimizers.scipy_quasi_newton import Options, ScipyRule
+from optcheck.backends.numpy.minimizers._scipy import Options, ScipyRule
 
 
 def _usual(hyperparameters: Hyperparameters, tolerance: float) -> Options:
