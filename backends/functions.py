@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from optcheck.backends.function_minimizers import FunctionMinimizers
+from optcheck.backends.function_training import FunctionTraining
 from optcheck.backends.interface import (
     INTERFACE_VERSION,
     Case,
@@ -262,13 +263,14 @@ computed = [float(x) for array in clipped for x in np.ravel(array)]
 """
 
 
-class FunctionBackend(FunctionMinimizers):
+class FunctionBackend(FunctionMinimizers, FunctionTraining):
     """A backend made of plain NumPy functions; the decorators below register them."""
 
     interface_version = INTERFACE_VERSION
 
     def __init__(self, name: str, *, library: str | None = None, version: str = "") -> None:
-        super().__init__()
+        FunctionMinimizers.__init__(self)
+        FunctionTraining.__init__(self)
         self.name = name
         self._library = (library or name, version)
         self._update_rules: list[FunctionUpdateRule] = []

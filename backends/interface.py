@@ -311,7 +311,31 @@ class HasPretraining(Protocol):
 
 @runtime_checkable
 class HasDerivatives(Protocol):
-    """The capability to differentiate a function. No law asks for it yet."""
+    """The capability to differentiate a function (see :mod:`optcheck.backends.training`)."""
 
     def derivatives(self) -> Sequence[Any]:
-        """All implementations."""
+        """All implementations, each a ``DerivativeRule``."""
+
+
+@runtime_checkable
+class HasLosses(Protocol):
+    """The capability to evaluate losses, and the activations that they are made with."""
+
+    def losses(self) -> Sequence[Any]:
+        """All implementations, each a ``LossRule``."""
+
+
+@runtime_checkable
+class HasFactorizations(Protocol):
+    """The capability to factorise a symmetric matrix."""
+
+    def factorizations(self) -> Sequence[Any]:
+        """All implementations, each a ``FactorizationRule``."""
+
+
+@runtime_checkable
+class HasLoaders(Protocol):
+    """The capability to divide examples into minibatches."""
+
+    def loaders(self) -> Sequence[Any]:
+        """All implementations, each a ``LoaderRule``."""

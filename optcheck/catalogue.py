@@ -29,9 +29,15 @@ def version() -> str:
 
 
 def equations() -> list[Row]:
-    """Every equation with its sources."""
+    """Every equation with its sources, and the laws that check it or why none can."""
     return [
-        {"id": entry.id, "title": entry.title, "sources": list(entry.sources)}
+        {
+            "id": entry.id,
+            "title": entry.title,
+            "sources": list(entry.sources),
+            "laws": list(_checkers().get(entry.id, ())),
+            "unchecked": entry.unchecked or "",
+        }
         for entry in EQUATIONS.values()
     ]
 
@@ -137,14 +143,7 @@ def _explain_equation(identifier: str) -> list[str]:
     users += [f"+{each.id}" for each in MODIFIERS.values() if identifier in each.equations]
     users += [record.id for record in SCHEDULES.values() if identifier in record.equations]
     users += [record.id for record in CLIPPINGS.values() if identifier in record.equations]
-    checkers = [law.id for law in LAWS.values() if identifier in law.equations]
-    checkers += [
-        unit.law.id
-        for unit in _asked()
-        if identifier in unit.equations and unit.law.oracle == "exact"
-    ]
-    if any(identifier in each.equations for each in MODIFIERS.values()):
-        checkers += [law.id for law in LAWS.values() if law.with_modifiers]
+    checkers = _checkers().get(identifier, ())
     lines = [
         f"equation {entry.id}: {entry.title}",
         f"  formula   {entry.formula}",
@@ -154,7 +153,8 @@ def _explain_equation(identifier: str) -> list[str]:
         lines.append(f"  erratum   {entry.erratum}")
     if users:
         lines.append(f"  used by   {', '.join(users)}")
-    lines.append(f"  checked   {', '.join(dict.fromkeys(checkers)) or 'by no law yet'}")
+    none = entry.unchecked or "by no law yet"
+    lines.append(f"  checked   {', '.join(checkers) or none}")
     return lines
 
 
@@ -182,6 +182,30 @@ def _explain_method(identifier: str) -> list[str]:
     checkers = dict.fromkeys(unit.law.id for unit in _asked() if unit.method == identifier)
     lines.append(f"  checked   {', '.join(checkers)}")
     return lines
+
+
+@functools.cache
+def _checkers() -> Mapping[str, Sequence[str]]:
+    """The laws that check each equation.
+
+    They name it, or they compare an implementation with the exact value of its dialect.
+    """
+    found: dict[str, dict[str, None]] = {identifier: {} for identifier in EQUATIONS}
+    for law in LAWS.values():
+        for identifier in law.equations:
+            found[identifier][law.id] = None
+        if law.with_modifiers:
+            for identifier in _of_modifiers():
+                found[identifier][law.id] = None
+    for unit in _asked():
+        if unit.law.oracle == "exact":
+            for identifier in unit.equations:
+                found[identifier][unit.law.id] = None
+    return {identifier: tuple(laws) for identifier, laws in found.items()}
+
+
+def _of_modifiers() -> list[str]:
+    return [each for record in MODIFIERS.values() for each in record.equations]
 
 
 @functools.cache

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from optcheck.properties import adam as _adam  # each registers its laws
 from optcheck.properties import adaptive as _adaptive
+from optcheck.properties import calculus as _calculus
 from optcheck.properties import clipping as _clipping
 from optcheck.properties import closed_forms as _closed_forms
+from optcheck.properties import descent as _descent
 from optcheck.properties import hygiene as _hygiene
 from optcheck.properties import minimizers as _minimizers
 from optcheck.properties import parameters as _parameters
 from optcheck.properties import paths as _paths
 from optcheck.properties import rates as _rates
 from optcheck.properties import reductions as _reductions
+from optcheck.properties import sampling as _sampling
 from optcheck.properties import schedules as _schedules
 from optcheck.properties import signs as _signs
+from optcheck.properties import surfaces as _surfaces
 from optcheck.properties.execute import PROFILES, Outcome, Profile, execute
 from optcheck.properties.law import LAWS, Deviation, Law, Subject
 from optcheck.properties.units import ClaimError, Unit, implementations, units
@@ -33,5 +37,5 @@ __all__ = [
     "units",
 ]
 
-del _adam, _adaptive, _clipping, _closed_forms, _hygiene, _minimizers, _parameters, _paths
-del _rates, _reductions, _schedules, _signs
+del _adam, _adaptive, _calculus, _clipping, _closed_forms, _descent, _hygiene, _minimizers
+del _parameters, _paths, _rates, _reductions, _sampling, _schedules, _signs, _surfaces

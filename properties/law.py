@@ -24,6 +24,10 @@ Capability = Literal[
     "interpolation",
     "curriculum",
     "pretraining",
+    "derivative",
+    "loss",
+    "factorization",
+    "loader",
 ]
 Oracle = Literal["exact", "rate", "statistic", "identity"]
 
@@ -128,6 +132,10 @@ class Law:
     with_modifiers: bool = False
     # What has nothing to do with the precision is asked in one dtype, the first that is claimed.
     one_dtype: bool = False
+    # Of a statistic: the probability that a right implementation fails a unit of a run, and what
+    # is told from the right one in at least 99 units of 100.
+    false_alarm: float | None = None
+    alternative: str = ""
     dtypes: tuple[str, ...] = ("float32", "float64", "float16", "bfloat16")
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from hypothesis import strategies as st
 
-from optcheck.backends.interface import Case, Floats
+from optcheck.backends.interface import Floats
+from optcheck.properties.descent.running import descend, told
 from optcheck.properties.law import Deviation, Subject, law
 from optcheck.properties.strategies import Gradients
-from optcheck.properties.trace import Tracer, describe, end_of, flat, require
+from optcheck.properties.trace import describe, end_of, flat, require
 from optcheck.properties.update_rules import draw_case, final_position
 from optcheck.reference.balls import Balls
 from optcheck.reference.oracle import Bound, Quantity
@@ -53,17 +52,14 @@ def quadratic_mode_contraction(subject: Subject, data: st.DataObject) -> float:
     steps = data.draw(st.integers(1, 40), label="steps")
     rate = share / float(curvatures.max())
     start = np.array([1.0, -2.0, 0.5])
-    computed, case = _descend(subject, {"learning_rate": rate}, start, curvatures, steps)
+    h = {"learning_rate": rate}
+    points = descend(subject, h, start, lambda w: curvatures * w, steps)
     exact = contracted_modes(start, curvatures, rate, steps)
     return require(
         Bound(exact.midpoints(), _contraction_budget(start, curvatures, rate, steps)),
-        computed,
+        points[-1],
         what=f"{subject.name}: modes after {steps} steps on curvatures {curvatures.tolist()}",
-        counterexample=lambda: {
-            **describe(case),
-            "curvatures": curvatures.tolist(),
-            "steps": steps,
-        },
+        counterexample=lambda: told(h, start, curvatures=curvatures, steps=steps),
     )
 
 
@@ -83,27 +79,6 @@ def _contraction_budget(start: Floats, curvatures: Floats, rate: float, steps: i
         w = q * w + error
     allowed: Floats = 2.0 * error + np.finfo(np.float64).tiny
     return allowed
-
-
-def _descend(
-    subject: Subject,
-    hyperparameters: dict[str, float],
-    start: Floats,
-    curvatures: Floats,
-    steps: int,
-    until: Callable[[Floats], bool] | None = None,
-) -> tuple[Floats, Case]:
-    """Run the implementation on ``sum(curvatures * w**2) / 2``, gradients where it wants them."""
-    case = Case(hyperparameters, (start,), (), "float64")
-    tracer = Tracer(subject, case)
-    looks_ahead = subject.record.dialect(subject.claim.dialect).evaluation_point is not None
-    w = start
-    for _ in range(steps):
-        point = tracer.evaluation_point() if looks_ahead else w
-        w = tracer.step((curvatures * point,)).parameter
-        if until is not None and until(w):
-            break
-    return w, case
 
 
 def _has_threshold(subject: Subject) -> bool:
@@ -161,8 +136,10 @@ def largest_stable_learning_rate(subject: Subject, data: st.DataObject) -> float
 
 def _is_stable(subject: Subject, hyperparameters: dict[str, float], curvature: float) -> bool:
     one = np.array([1.0])
-    end, _ = _descend(subject, hyperparameters, one, curvature * one, STEPS, until=_is_settled)
-    return bool(abs(end[0]) < 1.0)
+    points = descend(
+        subject, hyperparameters, one, lambda w: curvature * w, STEPS, until=_is_settled
+    )
+    return bool(abs(points[-1][0]) < 1.0)
 
 
 def _is_settled(w: Floats) -> bool:

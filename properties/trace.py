@@ -113,6 +113,11 @@ class Tracer:
                 vectors[name] = self._flat(arrays)
         return Snapshot(vectors)
 
+    def parameter(self) -> Floats:
+        """The parameters alone, flat: for long runs, which no state is asked of."""
+        with under_test(self.subject, self.describe):
+            return self._flat(list(self.run.parameters()))
+
     def evaluation_point(self) -> Floats:
         """Where the next gradient is to be taken, flat."""
         with under_test(self.subject, self.describe):

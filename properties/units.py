@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from optcheck.backends.interface import (
     Backend,
     Claim,
     HasClipping,
     HasCurricula,
+    HasDerivatives,
+    HasFactorizations,
     HasInterpolations,
     HasLineSearches,
+    HasLoaders,
+    HasLosses,
     HasMinimizers,
     HasPretraining,
     HasSchedules,
@@ -29,6 +33,7 @@ from optcheck.reference import (
     Method,
     procedures,
 )
+from optcheck.reference.procedures import Capability as Procedures
 
 
 @dataclass(frozen=True)
@@ -105,17 +110,17 @@ _CAPABILITIES: dict[Capability, tuple[type, str]] = {
     "interpolation": (HasInterpolations, "interpolations"),
     "curriculum": (HasCurricula, "curricula"),
     "pretraining": (HasPretraining, "pretrainings"),
+    "derivative": (HasDerivatives, "derivatives"),
+    "loss": (HasLosses, "losses"),
+    "factorization": (HasFactorizations, "factorizations"),
+    "loader": (HasLoaders, "loaders"),
 }
 
 _RECORDS: dict[Capability, Mapping[str, Any]] = {
     "update-rule": METHODS,
     "schedule": SCHEDULES,
     "clipping": CLIPPINGS,
-    "minimizer": procedures("minimizer"),
-    "line-search": procedures("line-search"),
-    "interpolation": procedures("interpolation"),
-    "curriculum": procedures("curriculum"),
-    "pretraining": procedures("pretraining"),
+    **{capability: procedures(capability) for capability in get_args(Procedures)},
 }
 
 
@@ -143,7 +148,7 @@ def _of_backend(backend: Backend, device: str) -> Iterator[Unit]:
             for law in laws:
                 yield from _of_rule(backend, rule, capability, law, device, plain=plain)
         for method in records:
-            if method not in claimed:
+            if method not in claimed and laws:
                 yield _missing(backend, laws[0], records[method], device)
 
 

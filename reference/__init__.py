@@ -5,11 +5,15 @@ from __future__ import annotations
 from optcheck.reference import adadelta as _adadelta
 from optcheck.reference import adagrad as _adagrad  # registers its methods
 from optcheck.reference import adam_variants as _adam_variants
+from optcheck.reference import calculus as _calculus
+from optcheck.reference import descent as _descent
 from optcheck.reference import minimizers as _minimizers
 from optcheck.reference import nadam as _nadam
 from optcheck.reference import rates as _rates
+from optcheck.reference import sampling as _sampling
 from optcheck.reference import signs as _signs
 from optcheck.reference import stochastic as _stochastic
+from optcheck.reference import surfaces as _surfaces
 from optcheck.reference import swats as _swats
 from optcheck.reference.clipping import CLIPPINGS, Clipping
 from optcheck.reference.domains import Domain, DomainError, check_hyperparameters
@@ -56,4 +60,5 @@ __all__ = [
     "watch_calls",
 ]
 
-del _adadelta, _adagrad, _adam_variants, _minimizers, _nadam, _rates, _signs, _stochastic, _swats
+del _adadelta, _adagrad, _adam_variants, _calculus, _descent, _minimizers, _nadam, _rates
+del _sampling, _signs, _stochastic, _surfaces, _swats

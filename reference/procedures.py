@@ -1,4 +1,4 @@
-"""The registry of minimizers, line searches, curricula and pre-training.
+"""The registry of all that is not an update rule: minimizers, loaders, derivatives, losses ...
 
 A *procedure* is a record like a method: hyper-parameters with their domains, and dialects that
 name their equations. A dialect of a minimizer also says how the direction follows from the points
@@ -14,7 +14,17 @@ from typing import Any, Literal
 
 from optcheck.reference.domains import Domain
 
-Capability = Literal["minimizer", "line-search", "interpolation", "curriculum", "pretraining"]
+Capability = Literal[
+    "minimizer",
+    "line-search",
+    "interpolation",
+    "curriculum",
+    "pretraining",
+    "derivative",
+    "loss",
+    "factorization",
+    "loader",
+]
 
 
 @dataclass(frozen=True)

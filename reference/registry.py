@@ -30,7 +30,10 @@ EvaluationPoint = Callable[[Any, State, SimpleNamespace], Any]
 
 @dataclass(frozen=True)
 class Equation:
-    """One entry of the catalogue. ``formula`` is LaTeX; ``sources`` are like ``bishop:7.47``."""
+    """One entry of the catalogue. ``formula`` is LaTeX; ``sources`` are like ``bishop:7.47``.
+
+    ``unchecked`` says why no law can check it; None where one can.
+    """
 
     id: str
     title: str
@@ -38,6 +41,7 @@ class Equation:
     sources: tuple[str, ...]
     function: Callable[..., Any] | None = None
     erratum: str | None = None
+    unchecked: str | None = None
 
 
 EQUATIONS: dict[str, Equation] = {}
@@ -69,6 +73,7 @@ def statement(
     sources: Sequence[str],
     function: Callable[..., Any] | None = None,
     erratum: str | None = None,
+    unchecked: str | None = None,
 ) -> Equation:
     """Register an equation that is a statement (a rate, an identity) and return it.
 
@@ -79,7 +84,7 @@ def statement(
     """
     if identifier in EQUATIONS:
         raise ValueError(f"equation {identifier!r} is registered twice")
-    entry = Equation(identifier, title, formula, tuple(sources), function, erratum)
+    entry = Equation(identifier, title, formula, tuple(sources), function, erratum, unchecked)
     EQUATIONS[identifier] = entry
     return entry
 

@@ -18,9 +18,14 @@ from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import INTERFACE_VERSION, Floats
 from optcheck.backends.jax import minimizers
 from optcheck.backends.jax.clipping import OptaxClipping, clippings
+from optcheck.backends.jax.derivatives import DERIVATIVES
 from optcheck.backends.jax.expressions import x64
+from optcheck.backends.jax.factorizations import FACTORIZATIONS
+from optcheck.backends.jax.loaders import LOADERS
+from optcheck.backends.jax.losses import LOSSES
 from optcheck.backends.jax.schedules import OptaxSchedule, schedules
 from optcheck.backends.jax.update_rules import OptaxRule, update_rules
+from optcheck.backends.training import DerivativeRule, FactorizationRule, LoaderRule, LossRule
 
 __all__ = ["JaxBackend", "x64"]
 
@@ -98,3 +103,15 @@ class JaxBackend(Minimizers):
 
     def clippings(self) -> Sequence[OptaxClipping]:
         return clippings(flushes_subnormals=self._flushes_subnormals)
+
+    def derivatives(self) -> Sequence[DerivativeRule]:
+        return DERIVATIVES
+
+    def losses(self) -> Sequence[LossRule]:
+        return LOSSES
+
+    def factorizations(self) -> Sequence[FactorizationRule]:
+        return FACTORIZATIONS
+
+    def loaders(self) -> Sequence[LoaderRule]:
+        return LOADERS

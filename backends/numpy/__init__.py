@@ -18,6 +18,10 @@ from optcheck.backends.numpy import (
     adam_variants,
     adaptive,
     clipping,
+    derivatives,
+    factorizations,
+    loaders,
+    losses,
     minimizers,
     momentum,
     schedules,
@@ -26,6 +30,7 @@ from optcheck.backends.numpy import (
 )
 
 _FAMILIES = (momentum, adaptive, adam, adam_variants, signs, stochastic, schedules, clipping)
+_TRAINING = (derivatives, losses, factorizations, loaders)
 
 
 class NumpyBackend(FunctionBackend):
@@ -43,6 +48,8 @@ class NumpyBackend(FunctionBackend):
             self._clippings += family.rules.clippings()
         for each in minimizers.FAMILIES:
             self.extend(each.rules)
+        for part in _TRAINING:
+            self.extend_training(part.rules)
 
     def environment(self) -> Mapping[str, str]:
         return {**super().environment(), "scipy": scipy.__version__}

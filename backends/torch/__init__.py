@@ -11,9 +11,14 @@ from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import INTERFACE_VERSION, Claim, Floats
 from optcheck.backends.torch import minimizers
 from optcheck.backends.torch.clipping import CALLS, TorchClipping
+from optcheck.backends.torch.derivatives import DERIVATIVES
+from optcheck.backends.torch.factorizations import FACTORIZATIONS
+from optcheck.backends.torch.loaders import LOADERS
+from optcheck.backends.torch.losses import LOSSES
 from optcheck.backends.torch.schedules import SCHEDULES, TorchSchedule
 from optcheck.backends.torch.table import DTYPES, FOREACH, SINGLE, claims
 from optcheck.backends.torch.update_rules import TorchRule
+from optcheck.backends.training import DerivativeRule, FactorizationRule, LoaderRule, LossRule
 
 __all__ = ["TorchBackend"]
 
@@ -86,3 +91,15 @@ class TorchBackend(Minimizers):
             for method in CALLS
             for options in (SINGLE, FOREACH)
         ]
+
+    def derivatives(self) -> Sequence[DerivativeRule]:
+        return DERIVATIVES
+
+    def losses(self) -> Sequence[LossRule]:
+        return LOSSES
+
+    def factorizations(self) -> Sequence[FactorizationRule]:
+        return FACTORIZATIONS
+
+    def loaders(self) -> Sequence[LoaderRule]:
+        return LOADERS

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from optcheck.backends.minimization import Iteration
 from optcheck.properties.law import Subject, law
 from optcheck.properties.minimizers.drawing import draw_task
-from optcheck.properties.minimizers.frequencies import FALSE_ALARM, excess
 from optcheck.properties.minimizers.running import Task, deviation, minimize, worst
+from optcheck.properties.statistics import FALSE_ALARM, excess
 from optcheck.reference import trajectories
 from optcheck.reference.minimizers.annealing import ANNEALINGS, Annealing
 from optcheck.reference.problems import Elementary

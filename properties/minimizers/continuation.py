@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from optcheck.backends.interface import Floats
 from optcheck.properties.law import Subject, law
 from optcheck.properties.minimizers.drawing import draw_task, fractions
-from optcheck.properties.minimizers.frequencies import FALSE_ALARM
 from optcheck.properties.minimizers.outcomes import LONG
 from optcheck.properties.minimizers.running import (
     Task,
@@ -21,6 +20,7 @@ from optcheck.properties.minimizers.running import (
     succeeded,
     worst,
 )
+from optcheck.properties.statistics import FALSE_ALARM
 from optcheck.reference import trajectories
 from optcheck.reference.minimizers.continuation import (
     blurred,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from optcheck.backends.interface import Floats
 from optcheck.properties.law import Deviation, Subject, law
-from optcheck.properties.minimizers.frequencies import excess
 from optcheck.properties.minimizers.running import worst
+from optcheck.properties.statistics import excess
 from optcheck.properties.trace import under_test
 from optcheck.reference.minimizers.curriculum import weighted
 

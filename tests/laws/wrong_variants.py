@@ -73,6 +73,8 @@ class Wrong:
             backend.minimizer(self.method, dialect=self.dialect, **claim)(rule)
         elif self.capability == "line-search":
             backend.line_search(self.method, dialect=self.dialect, **claim)(rule)
+        elif self.capability in ("derivative", "loss", "factorization", "loader"):
+            getattr(backend, self.capability)(self.method, dialect=self.dialect, **claim)(rule)
         elif self.capability in ("interpolation", "curriculum", "pretraining"):
             getattr(backend, self.capability)(dialect=self.dialect)(rule)
         elif self.capability == "clipping":

@@ -1,0 +1,7 @@
+"""``jax.numpy.linalg`` on symmetric matrices."""
+
+from __future__ import annotations
+
+from optcheck.backends.training import FactorizationRule
+
+FACTORIZATIONS: tuple[FactorizationRule, ...] = ()

@@ -1,0 +1,7 @@
+"""Factorisations of symmetric matrices by ``numpy.linalg``."""
+
+from __future__ import annotations
+
+from optcheck.backends.function_training import FunctionTraining
+
+rules = FunctionTraining()

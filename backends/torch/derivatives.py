@@ -1,0 +1,7 @@
+"""``torch.func`` and ``torch.autograd`` as ways to differentiate."""
+
+from __future__ import annotations
+
+from optcheck.backends.training import DerivativeRule
+
+DERIVATIVES: tuple[DerivativeRule, ...] = ()

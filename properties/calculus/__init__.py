@@ -1,0 +1,3 @@
+"""Laws of models, losses and derivatives; each module registers its own."""
+
+from __future__ import annotations

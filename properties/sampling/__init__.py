@@ -1,0 +1,3 @@
+"""Laws of minibatches and stochastic gradient descent; each module registers its own."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Laws of error surfaces; each module registers its own."""
+
+from __future__ import annotations

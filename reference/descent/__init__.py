@@ -1,0 +1,3 @@
+"""What theory promises of descent with momentum or without; each module registers its own."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Error surfaces: quadratics, stationary points, symmetries; each module registers its own."""
+
+from __future__ import annotations
