@@ -21,18 +21,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from optcheck.backends.interface import Claim, Floats, Hyperparameters
+from optcheck.backends.interface import Claim, Floats
 from optcheck.backends.minimization import (
     CurriculumRule,
     InterpolationRule,
     Iteration,
     LineResult,
     LineSearchRule,
+    LineTask,
     MinimizerClaim,
     MinimizerRule,
-    Objective,
     PretrainingRule,
     Stage,
+    Task,
     Trajectory,
 )
 from optcheck.backends.scripts import import_rule, name_of, objective_lines
@@ -55,37 +56,22 @@ class FunctionMinimizerRule:
         """The function."""
         return name_of(self.function)
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
-        point = np.array(start, dtype=dtype)
-        given = {"iterations": iterations, "tolerance": tolerance, **hyperparameters}
-        return collect(self.function(objective, point, **given))
+    def minimize(self, task: Task) -> Trajectory:
+        point = np.array(task.start, dtype=task.dtype)
+        return collect(self.function(task.objective, point, **_given(task)))
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
-        given = {"iterations": iterations, "tolerance": tolerance, **hyperparameters}
+    def script(self, task: Task) -> str:
+        given = _given(task)
         return f"""{import_rule(self.function)}
 
-{objective_lines(objective)}
-for each in rule(objective, np.array({start.tolist()!r}, {dtype!r}), **{given!r}):
+{objective_lines(task.objective)}
+for each in rule(objective, np.array({task.start.tolist()!r}, {task.dtype!r}), **{given!r}):
     print(each.point, each.value, each.direction, each.step)
 """
+
+
+def _given(task: Task) -> dict[str, float]:
+    return {"iterations": task.iterations, "tolerance": task.tolerance, **task.hyperparameters}
 
 
 def collect(steps: Any) -> Trajectory:
@@ -143,35 +129,20 @@ class FunctionLineSearchRule:
         """The function."""
         return name_of(self.function)
 
-    def search(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> LineResult:
-        x, d = np.array(start, dtype=dtype), np.array(direction, dtype=dtype)
-        found = self.function(objective, x, d, **hyperparameters)
+    def search(self, task: LineTask) -> LineResult:
+        x, d = np.array(task.start, dtype=task.dtype), np.array(task.direction, dtype=task.dtype)
+        found = self.function(task.objective, x, d, **task.hyperparameters)
         if not isinstance(found, LineResult):
             raise TypeError(f"a line search returns a LineResult, and not {_kind(found)}")
         return found
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> str:
-        x, d = (f"np.array({each.tolist()!r}, {dtype!r})" for each in (start, direction))
+    def script(self, task: LineTask) -> str:
+        vectors = (task.start, task.direction)
+        x, d = (f"np.array({each.tolist()!r}, {task.dtype!r})" for each in vectors)
         return f"""{import_rule(self.function)}
 
-{objective_lines(objective)}
-print(rule(objective, {x}, {d}, **{dict(hyperparameters)!r}))
+{objective_lines(task.objective)}
+print(rule(objective, {x}, {d}, **{dict(task.hyperparameters)!r}))
 """
 
 

@@ -178,6 +178,22 @@ class MinimizerClaim(Claim):
     counts_trials: bool = True
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a minimizer is asked to do.
+
+    At most so many ``iterations`` from ``start``, shape ``(n,)``; ``tolerance`` is that of its
+    promise. Native arrays are to have ``dtype``.
+    """
+
+    objective: Objective
+    start: Floats
+    hyperparameters: Hyperparameters
+    iterations: int
+    tolerance: float
+    dtype: str
+
+
 class MinimizerRule(Protocol):
     """A minimizer of a library."""
 
@@ -185,28 +201,10 @@ class MinimizerRule(Protocol):
     def claim(self) -> MinimizerClaim:
         """What the library says of it."""
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
-        """At most so many iterations from ``start``; ``tolerance`` is that of its promise."""
+    def minimize(self, task: Task) -> Trajectory:
+        """Do it, and say what was done."""
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
+    def script(self, task: Task) -> str:
         """Python of the library alone that prints the points and their values."""
 
 
@@ -224,6 +222,17 @@ class LineResult:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class LineTask:
+    """What a line search is asked: a step along ``direction`` from ``start``, shape ``(n,)``."""
+
+    objective: Objective
+    start: Floats
+    direction: Floats
+    hyperparameters: Hyperparameters
+    dtype: str
+
+
 class LineSearchRule(Protocol):
     """A line search of a library."""
 
@@ -231,26 +240,10 @@ class LineSearchRule(Protocol):
     def claim(self) -> MinimizerClaim:
         """What the library says of it."""
 
-    def search(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> LineResult:
-        """A step along ``direction`` from ``start``."""
+    def search(self, task: LineTask) -> LineResult:
+        """Look for the step."""
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> str:
+    def script(self, task: LineTask) -> str:
         """Python of the library alone that prints what the search returns."""
 
 

@@ -102,7 +102,7 @@ def acceptance_follows_the_temperature(subject: Subject, data: st.DataObject) ->
     place = data.draw(st.integers(0, ITERATIONS * annealing.proposals(1) - 1), label="place")
     chance = data.draw(st.sampled_from((0.4, 0.6, 0.2, 1.0)), label="chance at this place")
     rise = 0.0 if chance == 1.0 else _rise(annealing, task, place, chance)
-    task = replace(task, problem=flicker(rise), start=np.array([START]))
+    task = replace(task, objective=flicker(rise), start=np.array([START]))
     return _count(subject, task, annealing, rise)
 
 
@@ -138,7 +138,7 @@ def _count(subject: Subject, task: Task, annealing: Annealing, rise: float) -> f
 def _states(subject: Subject, task: Task) -> Sequence[Iteration]:
     """The start, and where the chain stood after each proposal."""
     trajectory = minimize(subject, task)
-    expected = 1 + task.iterations * _annealing(subject).proposals(task.problem.dimension)
+    expected = 1 + task.iterations * _annealing(subject).proposals(task.objective.dimension)
     states = trajectory.iterations[:-1]
     if len(states) != expected:
         raise deviation(subject, task, f"shows {len(states)} states of a chain of {expected}")
@@ -163,9 +163,11 @@ def a_cold_chain_goes_down(subject: Subject, data: st.DataObject) -> float:
     task = draw_task(
         subject, data, iterations=8, fixed={"initial_temperature": temperature}, reach=2.0
     )
-    annealing, n = _annealing(subject), task.problem.dimension
+    annealing, n = _annealing(subject), task.objective.dimension
     states = _states(subject, task)
-    values = [trajectories.value_at(task.problem, each.point, subject.working) for each in states]
+    values = [
+        trajectories.value_at(task.objective, each.point, subject.working) for each in states
+    ]
     ratios = [0.0]
     for k, (before, after) in enumerate(itertools.pairwise(values)):
         rise = float((after.exact - before.exact).balls[0].mid())

@@ -123,7 +123,7 @@ def _noise(subject: Subject, line: Line, steps: Sequence[float]) -> float:
     """The rounding of values."""
     return max(
         float(
-            trajectories.value_at(line.problem, line.after(t), subject.working)
+            trajectories.value_at(line.objective, line.after(t), subject.working)
             .working.balls[0]
             .rad()
         )

@@ -73,8 +73,8 @@ def _quadratic_task(subject: Subject, data: st.DataObject) -> Task:
     """As many iterations as there are distinct curvatures, and no restart before the last."""
     fixed = {"restart_every": 4.0} if is_restarted(subject) else None
     task = draw_task(subject, data, round_quadratics(), tolerance=0.0, fixed=fixed)
-    assert isinstance(task.problem, Quadratic)
-    spectrum = np.linalg.eigvalsh(np.array(task.problem.matrix))
+    assert isinstance(task.objective, Quadratic)
+    spectrum = np.linalg.eigvalsh(np.array(task.objective.matrix))
     distinct = 1 + int(np.sum(np.diff(spectrum) > 0.25))
     return replace(task, iterations=distinct)
 
@@ -111,11 +111,11 @@ def _path(subject: Subject, task: Task, arithmetic: Arithmetic) -> list[Iterate]
     path: list[Iterate] = []
     for _ in range(task.iterations + 1):
         inside = [Scalar(ball, arithmetic.bits) for ball in point.balls]
-        gradient = trajectories.vector(task.problem.gradient(inside), arithmetic)
+        gradient = trajectories.vector(task.objective.gradient(inside), arithmetic)
         path.append(Iterate(point, gradient))
         direction = form.direction([*path], h)
         path[-1] = Iterate(point, gradient, direction)
-        step = exact_step(gradient, direction, _curved(task.problem, direction))
+        step = exact_step(gradient, direction, _curved(task.objective, direction))
         point = point + direction * step
     return path
 
@@ -156,8 +156,8 @@ def quadratic_takes_a_step_for_each_curvature(subject: Subject, data: st.DataObj
     recursion = _recursion(subject, task)
     points = minimize(subject, task).iterations
     last = len(recursion.exact) - 1
-    assert isinstance(task.problem, Quadratic)
-    bound = Bound(np.array(task.problem.center), recursion.allowed(last, "point"))
+    assert isinstance(task.objective, Quadratic)
+    bound = Bound(np.array(task.objective.center), recursion.allowed(last, "point"))
     reached = points[min(last, len(points) - 1)]
     return require_of(subject, task, bound, reached.point, f"point after {last} steps")
 
@@ -212,7 +212,7 @@ def _conjugate(
     later: tuple[int, Iteration],
     earlier: tuple[int, Iteration],
 ) -> list[float]:
-    assert isinstance(task.problem, Quadratic)
+    assert isinstance(task.objective, Quadratic)
     (i, here), (j, before) = later, earlier
     shown = _direction(here), here.gradient, _direction(before)
     d, g, e = (Arithmetic.exact().array(each) for each in shown)
@@ -221,13 +221,12 @@ def _conjugate(
         recursion.allowed(index, name)
         for index, name in ((i, "direction"), (i, "gradient"), (j, "direction"))
     )
-    H = np.abs(np.array(task.problem.matrix))
+    H = np.abs(np.array(task.objective.matrix))
     curvature = off_d @ H @ size_e + size_d @ H @ off_e + off_d @ H @ off_e
     slope = off_g @ size_e + size_g @ off_e + off_g @ off_e
+    product = conjugacy(d, _curved(task.objective, e))
     return [
-        _zero(
-            subject, task, conjugacy(d, _curved(task.problem, e)), float(curvature), f"d{i}'H d{j}"
-        ),
+        _zero(subject, task, product, float(curvature), f"d{i}'H d{j}"),
         _zero(subject, task, dot(g, e), float(slope), f"g{i}'d{j}"),
     ]
 

@@ -65,7 +65,7 @@ def coefficient_is_not_negative(subject: Subject, data: st.DataObject) -> float:
     ratios = [float("nan")]
     for index, (before, here) in enumerate(itertools.pairwise(pairs), start=1):
         exact, near = (
-            _share_of_way(task.problem, before, here, arithmetic)
+            _share_of_way(task.objective, before, here, arithmetic)
             for arithmetic in (Arithmetic.exact(), subject.working)
         )
         if not near.is_finite():
@@ -130,7 +130,7 @@ def restart_goes_down_the_gradient(subject: Subject, data: st.DataObject) -> flo
     for here, there in list(itertools.pairwise(trajectory.iterations))[::every]:
         if np.array_equal(here.point, there.point):
             continue
-        gradient = trajectories.gradient_at(task.problem, here.point, subject.working)
+        gradient = trajectories.gradient_at(task.objective, here.point, subject.working)
         downhill = Quantity(initial_direction(gradient.exact), initial_direction(gradient.working))
         taken = here.direction
         if taken is None:
@@ -149,13 +149,13 @@ def _require_that_it_goes_on(
     """Down the gradient the best step on a quadratic lowers the value by ``g'g / 2L`` or more."""
     last = len(trajectory.iterations) - 1
     ended_early = last < task.iterations and last % every == 0 and not trajectory.success
-    if not ended_early or not is_exact(subject) or not isinstance(task.problem, Quadratic):
+    if not ended_early or not is_exact(subject) or not isinstance(task.objective, Quadratic):
         return
     end = trajectory.end.point
-    gradient = trajectories.gradient_at(task.problem, end, subject.working).expected()
-    largest = np.linalg.eigvalsh(np.array(task.problem.matrix))[-1]
+    gradient = trajectories.gradient_at(task.objective, end, subject.working).expected()
+    largest = np.linalg.eigvalsh(np.array(task.objective.matrix))[-1]
     fall = float(gradient @ gradient / (2 * largest))
-    value = trajectories.value_at(task.problem, end, subject.working)
+    value = trajectories.value_at(task.objective, end, subject.working)
     hidden = SAFETY * float(value.allowed()[0])
     if fall > hidden:
         what = f"stops at a restart at {end.tolist()}, where a step brings {fall:.3g}"
@@ -188,8 +188,8 @@ def faster_than_steepest_descent_in_a_valley(subject: Subject, data: st.DataObje
         tolerance=VALLEY_TOLERANCE,
     )
     end = minimize(subject, task).end.point
-    gradient = trajectories.gradient_at(task.problem, end, subject.working)
-    bound = Bound(np.zeros(task.problem.dimension), VALLEY_TOLERANCE + gradient.allowed())
+    gradient = trajectories.gradient_at(task.objective, end, subject.working)
+    bound = Bound(np.zeros(task.objective.dimension), VALLEY_TOLERANCE + gradient.allowed())
     what = f"gradient after {task.iterations} iterations"
     return require_of(subject, task, bound, gradient.expected(), what)
 
@@ -231,7 +231,7 @@ class _Watched:
 def evaluates_along_its_lines(subject: Subject, data: st.DataObject) -> float:
     task = draw_task(subject, data, iterations=3)
     places: list[Floats] = []
-    trajectory = minimize(subject, replace(task, problem=_Watched(task.problem, places)))
+    trajectory = minimize(subject, replace(task, objective=_Watched(task.objective, places)))
     if not places:
         raise NotShown(f"{subject.claim.name} does not show where it asks for values")
     lines = moves(trajectory)

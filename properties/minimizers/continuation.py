@@ -126,8 +126,8 @@ def each_stage_minimises_its_blur(subject: Subject, data: st.DataObject) -> floa
         return math.nan
     ratios = []
     for i, width in enumerate(_widths(task)):
-        assert isinstance(task.problem, Polynomial)
-        stage = blurred(task.problem, width)
+        assert isinstance(task.objective, Polynomial)
+        stage = blurred(task.objective, width)
         what = f"slope of the objective blurred by {width:g} after stage {i}"
         slope = _gradient(subject, stage, points[i + 1])
         ratios.append(_require_no_slope(subject, task, slope, what))
@@ -194,7 +194,7 @@ def enough_blur_is_convex(subject: Subject, data: st.DataObject) -> float:
     task = draw_task(
         subject, data, st.just(wave(a, k)), iterations=LONG, tolerance=TOLERANCE, fixed=h, reach=8
     )
-    other = Task(task.problem, -task.start - 1.0, h, LONG, TOLERANCE)
+    other = Task(task.objective, -task.start - 1.0, h, LONG, TOLERANCE)
     first, second = _stages(subject, task), _stages(subject, other)
     if first is None or second is None:
         return math.nan

@@ -37,7 +37,7 @@ def _has_blocks(subject: Subject) -> bool:
 def _turns(task: Task, count: int) -> list[list[int]]:
     """The coordinates of each of the first ``count`` updates."""
     size = int(task.hyperparameters.get("block_size", 1))
-    every = blocks(task.problem.dimension, size)
+    every = blocks(task.objective.dimension, size)
     return [every[index % len(every)] for index in range(count)]
 
 
@@ -51,7 +51,7 @@ def _slope_left(
     does in a box of that size follows in balls.
     """
     working = subject.working
-    rounding = trajectories.gradient_at(task.problem, after, working).allowed()[block]
+    rounding = trajectories.gradient_at(task.objective, after, working).allowed()[block]
     spacing = 2.0 * 2.0**-working.bits
     reach = spacing * (np.abs(after) + np.abs(after - before))
     exact = Arithmetic.exact()
@@ -59,7 +59,7 @@ def _slope_left(
         Scalar(arb(float(v), float(reach[i]) if i in block else 0.0), exact.bits)
         for i, v in enumerate(after)
     ]
-    around = trajectories.vector(task.problem.gradient(box), exact).balls
+    around = trajectories.vector(task.objective.gradient(box), exact).balls
     with ball_arithmetic():
         moved = np.array([float(around[i].rad()) for i in block])
     allowed: Floats = rounding + SAFETY * moved
@@ -89,7 +89,7 @@ def each_update_is_a_minimum(subject: Subject, data: st.DataObject) -> float:
         if not changed <= set(block):
             message = f"update {index} changes the coordinates {sorted(changed)}, its turn has"
             raise deviation(subject, task, f"{message} {block}")
-        slopes = trajectories.gradient_at(task.problem, after, subject.working).expected()[block]
+        slopes = trajectories.gradient_at(task.objective, after, subject.working).expected()[block]
         allowed = _slope_left(subject, task, before, after, block)
         bound = Bound(np.zeros(len(block)), allowed)
         what = f"slopes left in the coordinates {block} by update {index}"
@@ -112,8 +112,8 @@ def _gauss_seidel(
     block's curvatures; what the other coordinates were off by comes in as the update itself has
     it.
     """
-    assert isinstance(task.problem, Quadratic)
-    matrix, center = task.problem.matrix, task.problem.center
+    assert isinstance(task.objective, Quadratic)
+    matrix, center = task.objective.matrix, task.objective.center
     points = [each.point for each in trajectory.iterations]
     with ball_arithmetic():
         exact = [arb(float(v)) - arb(c) for v, c in zip(task.start, center, strict=True)]

@@ -69,7 +69,7 @@ def trials(subject: Subject, task: Task, trajectory: Trajectory) -> list[Trial]:
         damping = told if here.damping is None else here.damping
         shown = here.step is not None
         if subject.claim.dialect == "scaled-damping":
-            norms = column_norms(task.problem, here.point)
+            norms = column_norms(task.objective, here.point)
             before = np.where(norms > 0.0, norms, 1.0) if scale is None else scale
             scale = np.maximum(before, norms)
         else:
@@ -98,19 +98,19 @@ class Equations:
     """``M`` and ``g`` at one point: exactly, and what computing them may leave."""
 
     def __init__(self, subject: Subject, task: Task, point: Floats) -> None:
-        assert isinstance(task.problem, LeastSquares)
+        assert isinstance(task.objective, LeastSquares)
         means = subject.claim.dialect == "fixed-damping-of-means"
         self.unit = 2.0**-subject.working.bits
-        self.examples = len(task.problem.residuals) if means else 1
+        self.examples = len(task.objective.residuals) if means else 1
         exact, near = (
-            _normal(task.problem, point, each, self.examples)
+            _normal(task.objective, point, each, self.examples)
             for each in (Arithmetic.exact(), subject.working)
         )
         self.rows, self.gradient = exact
         self.row_radii = np.array([[_radius(each) for each in row] for row in near[0]])
         self.gradient_radii = np.array([_radius(each) for each in near[1]])
         self.squares = np.array([[_middle(each) for each in row] for row in self.rows])
-        residual = np.asarray(task.problem.residual(point)) / np.sqrt(self.examples)
+        residual = np.asarray(task.objective.residual(point)) / np.sqrt(self.examples)
         self.residuals = len(residual)
         self.length = length(residual)
 
@@ -213,14 +213,14 @@ def excess_of_fall(
     ends = []
     for arithmetic in (Arithmetic.exact(), subject.working):
         before, after = (_value(task, each, arithmetic) for each in (trial.point, trial.end))
-        expected = arithmetic.scalar(share) * predicted(task.problem, trial, arithmetic)
+        expected = arithmetic.scalar(share) * predicted(task.objective, trial, arithmetic)
         ends.append((before - after - expected).ball)
     # Where the value overflows or is not defined nothing is known; but it did not fall.
     if not ends[0].is_finite():
         return -np.inf, 0.0
     allowed = float(ends[1].rad()) if ends[1].is_finite() else np.inf
     if not trial.taken:
-        slope = trajectories.gradient_at(task.problem, trial.end, subject.working).expected()
+        slope = trajectories.gradient_at(task.objective, trial.end, subject.working).expected()
         allowed += float(np.abs(slope) @ np.abs(trial.end)) * 2.0**-subject.working.bits
     return float(ends[0].mid()), SAFETY * allowed
 
@@ -240,5 +240,5 @@ def predicted(problem: Problem, trial: Trial, arithmetic: Arithmetic) -> Scalar:
 
 
 def _value(task: Task, point: Floats, arithmetic: Arithmetic) -> Scalar:
-    value: Scalar = task.problem.value(trajectories.scalars(point, arithmetic))
+    value: Scalar = task.objective.value(trajectories.scalars(point, arithmetic))
     return value

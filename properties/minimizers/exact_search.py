@@ -33,10 +33,10 @@ def point_error(
 
     A search that looks for the zero of the slope may end at either of two neighbouring points.
     """
-    assert isinstance(task.problem, Quadratic)
+    assert isinstance(task.objective, Quadratic)
     working = subject.working
-    curved = np.array(task.problem.matrix) @ direction
-    start = trajectories.gradient_at(task.problem, before, working).working
+    curved = np.array(task.objective.matrix) @ direction
+    start = trajectories.gradient_at(task.objective, before, working).working
     step = exact_step(start, working.array(direction), working.array(curved))
     unit = 2.0**-working.bits
     places = 2.0 * unit * (np.abs(after) + np.abs(after - before))
@@ -51,11 +51,11 @@ def require_no_slope(
 
     An error of the point makes ``(H d)' error`` of it, one of the gradient ``d' error``.
     """
-    assert isinstance(task.problem, Quadratic)
-    end = trajectories.gradient_at(task.problem, after, subject.working)
+    assert isinstance(task.objective, Quadratic)
+    end = trajectories.gradient_at(task.objective, after, subject.working)
     slope = dot(end.exact, Arithmetic.exact().array(direction)).ball.mid()
     error = point_error(subject, task, before, after, direction)
-    allowed = np.abs(np.array(task.problem.matrix) @ direction) @ error
+    allowed = np.abs(np.array(task.objective.matrix) @ direction) @ error
     allowed += np.abs(direction) @ end.allowed()
     bound = Bound(np.zeros(1), np.array([allowed]))
     return require_of(subject, task, bound, np.array([float(slope)]), what)
@@ -109,7 +109,7 @@ def successive_gradients_are_orthogonal(subject: Subject, data: st.DataObject) -
     task = draw_task(subject, data, quadratics())
     ratios = []
     for here, there in moves(minimize(subject, task)):
-        gradient = trajectories.gradient_at(task.problem, here.point, subject.working).expected()
+        gradient = trajectories.gradient_at(task.objective, here.point, subject.working).expected()
         what = "inner product of successive gradients"
         ratios.append(require_no_slope(subject, task, here.point, there.point, gradient, what))
     return worst(ratios)
@@ -145,17 +145,17 @@ def _contraction(
     subject: Subject, task: Task, here: Iteration, there: Iteration, *, attained: bool
 ) -> float:
     """An error of the point changes the value by its slope and by its curvature."""
-    assert isinstance(task.problem, Quadratic)
-    matrix = np.array(task.problem.matrix)
+    assert isinstance(task.objective, Quadratic)
+    matrix = np.array(task.objective.matrix)
     curvatures = np.linalg.eigvalsh(matrix)
     kappa = float(curvatures[-1] / curvatures[0])
     bound = ((kappa - 1) / (kappa + 1)) ** 2
     before, after = (
-        float(trajectories.value_at(task.problem, each.point, subject.working).expected()[0])
+        float(trajectories.value_at(task.objective, each.point, subject.working).expected()[0])
         for each in (here, there)
     )
     gradients = (
-        trajectories.gradient_at(task.problem, each.point, subject.working).expected()
+        trajectories.gradient_at(task.objective, each.point, subject.working).expected()
         for each in (here, there)
     )
     start, end = gradients

@@ -36,9 +36,9 @@ def _residual_cauchy(subject: Subject, task: Task, trajectory: Trajectory) -> fl
 
 
 def _residual(subject: Subject, task: Task, point: Floats) -> tuple[Floats, Floats]:
-    assert isinstance(task.problem, LeastSquares)
+    assert isinstance(task.objective, LeastSquares)
     exact, near = (
-        trajectories.vector(task.problem.residual(trajectories.scalars(point, each)), each)
+        trajectories.vector(task.objective.residual(trajectories.scalars(point, each)), each)
         for each in (Arithmetic.exact(), subject.working)
     )
     radii = np.array([float(ball.rad().abs_upper()) for ball in near.balls])
@@ -48,9 +48,9 @@ def _residual(subject: Subject, task: Task, point: Floats) -> tuple[Floats, Floa
 def _cosine(subject: Subject, task: Task, trajectory: Trajectory) -> float:
     """The largest cosine of an angle between the residuals and a column of the Jacobian."""
     end = trajectory.end.point
-    gradient = trajectories.gradient_at(task.problem, end, subject.working)
+    gradient = trajectories.gradient_at(task.objective, end, subject.working)
     size = np.maximum(np.abs(gradient.expected()) - gradient.allowed(), 0.0)
-    lengths = column_norms(task.problem, end) * length(_residual(subject, task, end)[0])
+    lengths = column_norms(task.objective, end) * length(_residual(subject, task, end)[0])
     with np.errstate(divide="ignore", invalid="ignore"):
         cosines = np.where(size == 0.0, 0.0, size / lengths)
     return float(np.max(cosines) / task.tolerance)
@@ -62,8 +62,8 @@ def _relative_decrease(subject: Subject, task: Task, trajectory: Trajectory) -> 
     if last is None:
         return 0.0
     fall, noise = excess_of_fall(subject, task, last, 0.0)
-    foreseen = float(predicted(task.problem, last, Arithmetic.exact()).ball.mid())
-    value = trajectories.value_at(task.problem, last.point, subject.working).expected()[0]
+    foreseen = float(predicted(task.objective, last, Arithmetic.exact()).ball.mid())
+    value = trajectories.value_at(task.objective, last.point, subject.working).expected()[0]
     return float(max(abs(fall) - noise, foreseen - noise) / (value * task.tolerance))
 
 

@@ -334,7 +334,7 @@ def levenberg_marquardt_in_ravines(subject: Subject, data: st.DataObject) -> flo
     task = replace(task, start=np.array([kappa, 1.0]))
     points = [each.point for each in minimize(subject, task).iterations]
     first, last = (
-        trajectories.value_at(task.problem, each, subject.working).expected()[0]
+        trajectories.value_at(task.objective, each, subject.working).expected()[0]
         for each in (points[0], points[-1])
     )
     left = ((kappa - 1) / (kappa + 1)) ** (2 * task.iterations)

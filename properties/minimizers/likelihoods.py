@@ -130,7 +130,7 @@ def step_of(subject: Subject, task: Task, here: Iteration, there: Iteration) -> 
     A residual ``r`` of ``F d = -g / multiplier`` puts ``d`` off by ``F^-1 r``; then the step and
     the point are rounded.
     """
-    problem: Any = task.problem
+    problem: Any = task.objective
     _, allowed = residual(subject, task, here, there, subject.claim.dialect)
     with ball_arithmetic():
         moved = column(there.point) - column(here.point)
@@ -160,7 +160,7 @@ def residual(
     for name in (dialect, subject.claim.dialect):
         found[name] = trajectories.residual(
             subject.record.dialects[name],
-            task.problem,
+            task.objective,
             here.point,
             taken,
             here.damping,

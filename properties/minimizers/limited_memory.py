@@ -82,7 +82,7 @@ def _is_bfgs_of_the_pairs_kept(
         if len(chosen) <= more_than or (history == 1 and not decisions[index - 1]):
             continue
         here, there = points[index : index + 2]
-        gradient = trajectories.gradient_at(task.problem, here.point, subject.working)
+        gradient = trajectories.gradient_at(task.objective, here.point, subject.working)
         dense = Quantity(
             *(
                 _dense(subject, g, [pairs[k] for k in chosen[-history:]])
@@ -91,7 +91,7 @@ def _is_bfgs_of_the_pairs_kept(
         )
         own = trajectories.direction(
             form,
-            task.problem,
+            task.objective,
             visits(trajectory, index + 1),
             task.hyperparameters,
             subject.working,
@@ -179,7 +179,7 @@ def first_direction_is_the_gradient(subject: Subject, data: st.DataObject) -> fl
     spectrum = data.draw(spectra(2, 2.0), label="spectrum")
     task = draw_task(subject, data, st.just(hadamard(spectrum)), iterations=1, reach=reach)
     here, there = minimize(subject, task).iterations[:2]
-    gradient = trajectories.gradient_at(task.problem, here.point, subject.working)
+    gradient = trajectories.gradient_at(task.objective, here.point, subject.working)
     capped = subject.claim.dialect.endswith("+capped")
     own = Quantity(*(-_capped(g) if capped else -g for g in (gradient.exact, gradient.working)))
     quantity, taken = shown(own, here, there)
@@ -206,9 +206,9 @@ def _searches_exactly(subject: Subject) -> bool:
 
 def _forward(subject: Subject, task: Task, arithmetic: Arithmetic) -> list[Iterate]:
     """The path of ``n`` steps in one arithmetic, with all errors carried forward."""
-    assert isinstance(task.problem, Quadratic)
-    rows = [arithmetic.array(row) for row in task.problem.matrix]
-    center = arithmetic.array(task.problem.center)
+    assert isinstance(task.objective, Quadratic)
+    rows = [arithmetic.array(row) for row in task.objective.matrix]
+    center = arithmetic.array(task.objective.center)
     form = subject.record.dialects[subject.claim.dialect]
     assert form.direction is not None
 
@@ -250,19 +250,19 @@ def quasi_newton_ends_in_n_steps(subject: Subject, data: st.DataObject) -> float
     task = draw_task(
         subject, data, _round(), fixed=every_pair(subject), iterations=5, tolerance=0.0
     )
-    assert isinstance(task.problem, Quadratic)
+    assert isinstance(task.objective, Quadratic)
     trajectory = minimize(subject, task)
     n = len(task.start)
     path = _forward(subject, task, subject.working)
     if not np.all(np.isfinite(allowed_radii(path[-1].point))):
         return float("nan")
     end = trajectory.iterations[min(n, len(trajectory.iterations) - 1)]
-    bound = Bound(np.array(task.problem.center), allowed_radii(path[-1].point))
+    bound = Bound(np.array(task.objective.center), allowed_radii(path[-1].point))
     ratios = [require_of(subject, task, bound, end.point, f"point after {n} steps")]
     if is_bfgs(subject) and end.matrix is not None:
         near = updated(product_form, identity(path[0].point), pairs_of(path))
         radii = np.array([allowed_radii(row) for row in near])
-        hessian = np.array(task.problem.matrix)
+        hessian = np.array(task.objective.matrix)
         # The product in doubles is off by less than n + 1 units of its terms.
         allowed = np.abs(hessian) @ (radii + (n + 1) * 2.0**-53 * np.abs(end.matrix))
         off = (hessian @ end.matrix - np.eye(n)).ravel()
@@ -287,7 +287,7 @@ def quasi_newton_ends_in_n_steps(subject: Subject, data: st.DataObject) -> float
 )
 def quasi_newton_directions_are_conjugate(subject: Subject, data: st.DataObject) -> float:
     task = draw_task(subject, data, _round(), fixed=every_pair(subject), iterations=4)
-    assert isinstance(task.problem, Quadratic)
+    assert isinstance(task.objective, Quadratic)
     trajectory = minimize(subject, task)
     exact, _ = pairs_along(subject, task, trajectory, len(task.start) + 1)
     near = pairs_of(_forward(subject, task, subject.working))
@@ -330,7 +330,7 @@ def negative_curvature_is_skipped(subject: Subject, data: st.DataObject) -> floa
             continue
         own = trajectories.direction(
             form,
-            task.problem,
+            task.objective,
             visits(trajectory, index + 1),
             task.hyperparameters,
             subject.working,

@@ -82,7 +82,7 @@ def conditions(subject: Subject, line: Line, found: LineResult) -> float:
     """The worst excess over the conditions at the step, if there is one."""
     if found.step is None:
         return math.nan
-    task, h = Task(line.problem, line.start), line.hyperparameters
+    task, h = Task(line.objective, line.start), line.hyperparameters
     after = line.after(found.step)
     if np.array_equal(after, line.start):
         raise deviation(subject, line, f"the step {found.step!r} does not leave the start")

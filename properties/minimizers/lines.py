@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from flint import arb
 from hypothesis import strategies as st
 
 from optcheck.backends.interface import Floats
-from optcheck.backends.minimization import LineResult
+from optcheck.backends.minimization import LineResult, LineTask
 from optcheck.properties.law import Deviation, Subject
 from optcheck.properties.minimizers.drawing import fractions, starts
 from optcheck.properties.strategies import hyperparameters
@@ -41,18 +41,17 @@ BARRIER = Elementary(
 
 
 @dataclass(frozen=True)
-class Line:
-    """What a line search is asked: a function, where from, where to."""
+class Line(LineTask):
+    """What a line search is asked, with what laws ask about the line."""
 
-    problem: Problem
-    start: Floats
-    direction: Floats
+    objective: Problem
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
+    dtype: str = "float64"
 
     def describe(self) -> dict[str, Any]:
         """The line as plain data."""
         return {
-            "function": self.problem.sources().value,
+            "function": self.objective.sources().value,
             "start": self.start.tolist(),
             "direction": self.direction.tolist(),
             "hyperparameters": dict(self.hyperparameters),
@@ -67,7 +66,7 @@ class Line:
         """The function after ``step``, without a rounding."""
         exact = Arithmetic.exact()
         point = exact.array(self.start) + exact.array(self.direction) * exact.scalar(step)
-        value: Scalar = self.problem.value([Scalar(ball, exact.bits) for ball in point.balls])
+        value: Scalar = self.objective.value([Scalar(ball, exact.bits) for ball in point.balls])
         return value.ball
 
 
@@ -83,10 +82,10 @@ class _Counted:
         self._left -= 1
         if self._left < 0:
             raise deviation(self._subject, self._line, f"has not ended after {ENDLESS} values")
-        return self._line.problem.value(x)
+        return self._line.objective.value(x)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._line.problem, name)
+        return getattr(self._line.objective, name)
 
 
 def search(subject: Subject, line: Line) -> LineResult:
@@ -99,15 +98,11 @@ def search(subject: Subject, line: Line) -> LineResult:
 
 def ask(subject: Subject, line: Line) -> LineResult:
     """Run the search, whatever it returns."""
-    objective: Any = _Counted(subject, line)
+    counted: Any = _Counted(subject, line)
+    x, d = line.start.copy(), line.direction.copy()
+    own = replace(line, objective=counted, start=x, direction=d, dtype=subject.dtype)
     with under_test(subject, line.describe):
-        found: LineResult = subject.rule.search(
-            objective,
-            line.start.copy(),
-            line.direction.copy(),
-            line.hyperparameters,
-            dtype=subject.dtype,
-        )
+        found: LineResult = subject.rule.search(own)
     return found
 
 
@@ -118,9 +113,7 @@ def deviation(
     title = f"{subject.name}: {message}"
 
     def script() -> str:
-        text = subject.rule.script(
-            line.problem, line.start, line.direction, line.hyperparameters, dtype=subject.dtype
-        )
+        text = subject.rule.script(replace(line, dtype=subject.dtype))
         return f'"""{title}"""\n\n{text}'
 
     return Deviation(title, ratio=ratio, counterexample={**line.describe(), **more}, script=script)
@@ -215,5 +208,5 @@ def usual(subject: Subject, data: st.DataObject) -> dict[str, float]:
 def slope(line: Line) -> float:
     """The slope at the start, exactly."""
     exact = Arithmetic.exact()
-    gradient = trajectories.gradient_at(line.problem, line.start, exact).exact
+    gradient = trajectories.gradient_at(line.objective, line.start, exact).exact
     return float(dot(gradient, exact.array(line.direction)).ball.mid())

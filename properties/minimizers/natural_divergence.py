@@ -62,7 +62,7 @@ def natural_gradient_divergence(subject: Subject, data: st.DataObject) -> float:
     # The factor's distance from 1 is larger above than below.
     allowed = (most - 1.0) * (expected + rounding) + rounding
     bound = Bound(np.array([expected]), np.array([allowed]))
-    found = np.array([float(divergence(task.problem, step.before, step.moved).mid())])
+    found = np.array([float(divergence(task.objective, step.before, step.moved).mid())])
     return require_of(subject, task, bound, found, "divergence of a step")
 
 
@@ -92,7 +92,7 @@ def natural_gradient_raises_the_likelihood(subject: Subject, data: st.DataObject
         return float("nan")
     with ball_arithmetic():
         needed = (arb(multiplier) - most / 2) * step.square(step.moved)
-        missing = needed - fall(task.problem, step.before, step.after)
+        missing = needed - fall(task.objective, step.before, step.after)
     bound = Bound(np.zeros(1), np.array([multiplier * step.slack(step.moved)]))
     computed = np.array([max(float(missing.mid()), 0.0)])
     return require_of(subject, task, bound, computed, "missing fall of the loss")
@@ -137,7 +137,7 @@ def natural_gradient_minimises_the_lagrangian(subject: Subject, data: st.DataObj
 
 def _lagrangian(task: Task, step: Step, moved: arb_mat) -> arb:
     value: arb = lagrangian(
-        task.problem.value(at(step.before)).ball,
+        task.objective.value(at(step.before)).ball,
         step.gradient.entries(),
         step.fisher.tolist(),
         moved.entries(),
@@ -167,7 +167,7 @@ def natural_gradient_is_the_best_step(subject: Subject, data: st.DataObject) -> 
     if step is None:
         return float("nan")
     multiplier = task.hyperparameters["multiplier"]
-    given = divergence(task.problem, step.before, step.moved)
+    given = divergence(task.objective, step.before, step.moved)
     ratios = []
     for direction in _others(data, step, step.exactly(multiplier)):
         other = _scaled(task, step, direction, given)
@@ -188,7 +188,7 @@ def _scaled(task: Task, step: Step, direction: arb_mat, given: arb) -> arb_mat:
     """``direction``, as long as the divergence ``given`` allows, or a little shorter."""
 
     def found(scale: arb) -> arb:
-        return divergence(task.problem, step.before, direction * scale)
+        return divergence(task.objective, step.before, direction * scale)
 
     with ball_arithmetic():
         scale = (2 * given / step.square(direction)).sqrt().mid()

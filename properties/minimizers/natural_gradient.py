@@ -71,7 +71,7 @@ def natural_gradient_has_the_closed_form(subject: Subject, data: st.DataObject) 
         if not np.all(np.isfinite(there.point)):
             break
         step = step_of(subject, task, here, there)
-        expected = _closed_form(task.problem, here.point, task.hyperparameters["multiplier"])
+        expected = _closed_form(task.objective, here.point, task.hyperparameters["multiplier"])
         bound = Bound(expected, step.error)
         ratios.append(require_of(subject, task, bound, vector(step.moved), f"step {index}"))
     return worst(ratios)
@@ -117,7 +117,7 @@ def natural_gradient_solves_both_forms(subject: Subject, data: st.DataObject) ->
 )
 def natural_gradient_rests_at_the_truth(subject: Subject, data: st.DataObject) -> float:
     drawn = draw_task(subject, data, likelihoods(), tolerance=0.0, iterations=1)
-    family: Any = drawn.problem
+    family: Any = drawn.objective
     x = drawn.start
     if isinstance(family, Gaussian):
         true: Any = Gaussian(float(x[0]), float(np.exp(2.0 * x[1])))
@@ -156,8 +156,8 @@ def natural_gradient_is_newton(subject: Subject, data: st.DataObject) -> float:
         x = at(here.point)
         multiplier = arb(task.hyperparameters["multiplier"])
         with ball_arithmetic():
-            gradient = arb_mat([[each.ball] for each in task.problem.gradient(x)])
-            hessian = matrix(task.problem.hessian(x))
+            gradient = arb_mat([[each.ball] for each in task.objective.gradient(x)])
+            hessian = matrix(task.objective.hessian(x))
             off = vector(hessian * column(taken) + gradient * (1 / multiplier))
         bound = Bound(np.zeros(len(off)), allowed)
         what = f"residual of step {index} in Newton's equations"
@@ -192,10 +192,10 @@ def natural_gradient_is_invariant_to_linear_changes(
     subject: Subject, data: st.DataObject
 ) -> float:
     task = draw_task(subject, data, likelihoods(), iterations=1)
-    change = data.draw(_changes(task.problem.dimension), label="change of parameters")
+    change = data.draw(_changes(task.objective.dimension), label="change of parameters")
     # Exact: the inverse of the change is made of short binary fractions too.
     start = np.linalg.inv(np.array(change)) @ task.start
-    other = Task(Reparametrised(task.problem, change), start, task.hyperparameters, iterations=1)
+    other = Task(Reparametrised(task.objective, change), start, task.hyperparameters, iterations=1)
     here, there = first_step(subject, task), first_step(subject, other)
     if here is None or there is None:
         return float("nan")
@@ -224,7 +224,7 @@ def natural_gradient_is_invariant_to_linear_changes(
 )
 def natural_gradient_is_invariant_to_first_order(subject: Subject, data: st.DataObject) -> float:
     task = softmax_task(subject, data)
-    family: Any = task.problem
+    family: Any = task.objective
     start = np.array([float(p.ball.mid()) for p in family.probabilities(at(task.start))[1:]])
     other = Task(Categorical(family.weights), start, task.hyperparameters, iterations=1)
     logits, probabilities = first_step(subject, task), first_step(subject, other)

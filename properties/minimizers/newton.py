@@ -110,7 +110,7 @@ def slack_of(subject: Subject, task: Task, here: Iteration, direction: Floats) -
     """By how much ``M d + g`` may differ from 0 in each coordinate."""
     _, bound = trajectories.residual(
         subject.record.dialects[subject.claim.dialect],
-        task.problem,
+        task.objective,
         here.point,
         direction,
         here.damping,
@@ -128,7 +128,7 @@ def rounding_of(subject: Subject, point: Floats) -> Floats:
 
 def gradient_of(subject: Subject, task: Task, point: Floats) -> Floats:
     """The exact gradient, in doubles."""
-    return trajectories.gradient_at(task.problem, point, subject.working).expected()
+    return trajectories.gradient_at(task.objective, point, subject.working).expected()
 
 
 @law(

@@ -45,7 +45,7 @@ def value_never_above_the_start(subject: Subject, data: st.DataObject) -> float:
     task = draw_task(subject, data)
     trajectory = minimize(subject, task)
     values = [
-        trajectories.value_at(task.problem, each.point, subject.working)
+        trajectories.value_at(task.objective, each.point, subject.working)
         for each in trajectory.iterations
     ]
     ratios = [0.0]
@@ -118,7 +118,7 @@ def _shortfall(subject: Subject, task: Task, trajectory: Trajectory, promise: Pr
     end, before = trajectory.end, _before(trajectory)
     tolerance = task.tolerance
     if promise.startswith("gradient"):
-        quantity = trajectories.gradient_at(task.problem, end.point, subject.working)
+        quantity = trajectories.gradient_at(task.objective, end.point, subject.working)
         size = np.maximum(np.abs(quantity.expected()) - quantity.allowed(), 0.0)
         length = np.max(size) if promise == "gradient-maximum" else np.linalg.norm(size)
         return float(length / tolerance)
@@ -132,7 +132,8 @@ def _shortfall(subject: Subject, task: Task, trajectory: Trajectory, promise: Pr
         lost = 2.0**-subject.working.bits * np.abs(end.point)
         return float(np.mean(np.maximum(step - lost, 0.0)) / tolerance)
     values = [
-        trajectories.value_at(task.problem, each.point, subject.working) for each in (before, end)
+        trajectories.value_at(task.objective, each.point, subject.working)
+        for each in (before, end)
     ]
     v0, v1 = (float(each.expected()[0]) for each in values)
     noise = sum(float(each.allowed()[0]) for each in values)
@@ -207,7 +208,7 @@ def _hopeless(subject: Subject) -> Mapping[str, Problem]:
 
 def _is_kept(subject: Subject, task: Task, trajectory: Trajectory) -> bool:
     """Whether the function is defined at the end, and the promise holds there."""
-    value = trajectories.value_at(task.problem, trajectory.end.point, subject.working)
+    value = trajectories.value_at(task.objective, trajectory.end.point, subject.working)
     if not np.isfinite(value.expected()[0]):
         return False
     promises = claim_of(subject).promises

@@ -66,7 +66,7 @@ def pairs_along(
     """The pairs among the first ``count`` points, exactly and in the working arithmetic."""
     seen = visits(trajectory, count)
     exact, working = (
-        pairs_of(trajectories.iterates(task.problem, seen, each))
+        pairs_of(trajectories.iterates(task.objective, seen, each))
         for each in (Arithmetic.exact(), subject.working)
     )
     return exact, working
@@ -353,7 +353,7 @@ def bfgs_forms_agree(subject: Subject, data: st.DataObject) -> float:
         past = visits(trajectory, index + 1)
         directions = {
             name: trajectories.direction(
-                form, task.problem, past, task.hyperparameters, subject.working
+                form, task.objective, past, task.hyperparameters, subject.working
             )
             for name, form in forms.items()
         }
@@ -375,7 +375,7 @@ def bfgs_forms_agree(subject: Subject, data: st.DataObject) -> float:
 )
 def a_first_value_of_zero_is_no_end(subject: Subject, data: st.DataObject) -> float:
     task = draw_task(subject, data, quadratics((2,), largest=2.0), reach=2.0)
-    quadratic = task.problem
+    quadratic = task.objective
     height = -float(quadratic.value(task.start))
     coefficients = (*quadratic.coefficients[:-1], quadratic.coefficients[-1] + height)
     level = Task(

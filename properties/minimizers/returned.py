@@ -66,7 +66,7 @@ def what_is_returned_is_true(subject: Subject, data: st.DataObject) -> float:
         ratios.append(at_its_point(subject, task, end))
         if claim_of(subject).monotone:
             before, after = (
-                trajectories.value_at(task.problem, point, subject.working)
+                trajectories.value_at(task.objective, point, subject.working)
                 for point in (task.start, end.point)
             )
             ratios.append(require_no_rise(subject, task, before, after, "the end"))

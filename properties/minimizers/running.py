@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from optcheck.backends import minimization
 from optcheck.backends.interface import Floats
 from optcheck.backends.minimization import Iteration, MinimizerClaim, Trajectory
 from optcheck.properties.law import Deviation, NotShown, Subject
@@ -21,20 +22,20 @@ ITERATIONS = 6
 
 
 @dataclass(frozen=True)
-class Task:
-    """What a minimizer is asked to do."""
+class Task(minimization.Task):
+    """What a minimizer is asked to do; a run takes the dtype of its subject."""
 
-    problem: Problem
-    start: Floats
+    objective: Problem
     hyperparameters: Mapping[str, float] = field(default_factory=dict)
     iterations: int = ITERATIONS
     # Small enough that no minimizer stops before its iterations are used.
     tolerance: float = 1e-12
+    dtype: str = "float64"
 
     def describe(self) -> dict[str, Any]:
         """The task as plain data."""
         return {
-            "function": self.problem.sources().value,
+            "function": self.objective.sources().value,
             "start": self.start.tolist(),
             "hyperparameters": dict(self.hyperparameters),
             "iterations": self.iterations,
@@ -51,15 +52,9 @@ def claim_of(subject: Subject) -> MinimizerClaim:
 
 def minimize(subject: Subject, task: Task) -> Trajectory:
     """Run the implementation; what it returns starts at the start and keeps its shape."""
+    own = replace(task, start=task.start.copy(), dtype=subject.dtype)
     with under_test(subject, task.describe):
-        trajectory: Trajectory = subject.rule.minimize(
-            task.problem,
-            task.start.copy(),
-            task.hyperparameters,
-            dtype=subject.dtype,
-            iterations=task.iterations,
-            tolerance=task.tolerance,
-        )
+        trajectory: Trajectory = subject.rule.minimize(own)
     if not trajectory.iterations:
         raise deviation(subject, task, "returns no point, not even its start")
     shapes = {each.point.shape for each in trajectory.iterations}
@@ -86,14 +81,7 @@ def deviation(
 
 def script_of(subject: Subject, task: Task) -> str:
     """A program of the library alone that prints the points."""
-    text: str = subject.rule.script(
-        task.problem,
-        task.start,
-        task.hyperparameters,
-        dtype=subject.dtype,
-        iterations=task.iterations,
-        tolerance=task.tolerance,
-    )
+    text: str = subject.rule.script(replace(task, dtype=subject.dtype))
     return text
 
 

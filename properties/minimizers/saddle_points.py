@@ -67,7 +67,7 @@ def saddle_point_is_left(subject: Subject, data: st.DataObject) -> float:
     task = Task(Polynomial(2, tuple(terms)), start, h, iterations=1)
     _, there = first_step(subject, task)
     end = float(there.point[0] - there.point[1])
-    value = trajectories.value_at(task.problem, there.point, subject.working).expected()[0]
+    value = trajectories.value_at(task.objective, there.point, subject.working).expected()[0]
     if not (end / v >= 1.8 and value < 0.0):
         raise deviation(
             subject,
@@ -101,7 +101,7 @@ def newton_descends_where_curvature_is_positive(subject: Subject, data: st.DataO
     if along:
         index = data.draw(st.integers(0, len(curvatures) - 1), label="axis")
         start = np.array(bowl.problem.center) + bowl.axes[index] / 2
-        task = Task(task.problem, start, h, iterations=1)
+        task = Task(task.objective, start, h, iterations=1)
         concerned = curvatures[index : index + 1]
     here, there = first_step(subject, task)
     direction = direction_of(here, there)
@@ -187,7 +187,7 @@ def regularized_newton_steps_shrink(subject: Subject, data: st.DataObject) -> fl
     task = bowl_task(subject, data, bowl, shift=shifts[0])
     lengths, error = [], 0.0
     for shift in shifts:
-        task = Task(task.problem, task.start, {"shift": shift}, iterations=1)
+        task = Task(task.objective, task.start, {"shift": shift}, iterations=1)
         here, there = first_step(subject, task)
         d = direction_of(here, there)
         slack = slack_of(subject, task, here, d)

@@ -57,8 +57,8 @@ def trajectory_is_true(subject: Subject, data: st.DataObject) -> float:
 def at_its_point(subject: Subject, task: Task, each: Iteration) -> float:
     """Value and gradient are those of the objective at their point."""
     place = f"at {each.point.tolist()}"
-    value = trajectories.value_at(task.problem, each.point, subject.working)
-    gradient = trajectories.gradient_at(task.problem, each.point, subject.working)
+    value = trajectories.value_at(task.objective, each.point, subject.working)
+    gradient = trajectories.gradient_at(task.objective, each.point, subject.working)
     return worst(
         [
             require_of(subject, task, value, np.array([each.value]), f"value {place}"),
@@ -115,7 +115,7 @@ def _direction_at(subject: Subject, task: Task, trajectory: Trajectory, index: i
         taken = here.direction if here.direction is not None else moved
         off, bound = trajectories.residual(
             form,
-            task.problem,
+            task.objective,
             here.point,
             taken,
             here.damping,
@@ -125,7 +125,7 @@ def _direction_at(subject: Subject, task: Task, trajectory: Trajectory, index: i
         return require_of(subject, task, bound, off, f"residual of the {what}")
     past = visits(trajectory, index + 1)
     expected = trajectories.direction(
-        form, task.problem, past, task.hyperparameters, subject.working
+        form, task.objective, past, task.hyperparameters, subject.working
     )
     if here.direction is not None:
         return require_of(subject, task, expected, here.direction, what)
@@ -248,7 +248,7 @@ def excess_of_curvature(
 
 
 def _value(task: Task, point: np.ndarray, arithmetic: Arithmetic) -> Scalar:
-    value: Scalar = task.problem.value(trajectories.scalars(point, arithmetic))
+    value: Scalar = task.objective.value(trajectories.scalars(point, arithmetic))
     return value
 
 
@@ -259,7 +259,7 @@ def _slopes(
     s = trajectories.displacement(before, after, arithmetic)
     start, end = (
         trajectories.vector(
-            task.problem.gradient(trajectories.scalars(point, arithmetic)), arithmetic
+            task.objective.gradient(trajectories.scalars(point, arithmetic)), arithmetic
         )
         for point in (before, after)
     )

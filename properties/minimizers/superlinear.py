@@ -61,7 +61,9 @@ def bfgs_turns_to_newtons_direction(subject: Subject, data: st.DataObject) -> fl
     hessian = np.array(
         [
             [float(entry.ball.mid()) for entry in row]
-            for row in task.problem.hessian(trajectories.scalars(np.zeros(2), Arithmetic.exact()))
+            for row in task.objective.hessian(
+                trajectories.scalars(np.zeros(2), Arithmetic.exact())
+            )
         ]
     )
     potential = _Potential(hessian)
@@ -136,7 +138,7 @@ def _possible_gradient(
     form = subject.record.dialects[subject.claim.dialect]
     past = visits(trajectory, index + 1)
     direction = trajectories.direction(
-        form, task.problem, past, task.hyperparameters, subject.working
+        form, task.objective, past, task.hyperparameters, subject.working
     )
     moved = np.max(np.abs(there.point - here.point))
     size = np.max(np.abs(direction.expected()))
@@ -144,6 +146,6 @@ def _possible_gradient(
     if not np.all(np.isfinite(off)):
         return None
     allowed = np.abs([row.midpoints() for row in curved]) @ off
-    gradient = trajectories.gradient_at(task.problem, here.point, subject.working).exact
+    gradient = trajectories.gradient_at(task.objective, here.point, subject.working).exact
     with ball_arithmetic():
         return [g + arb(0, float(r)) for g, r in zip(gradient.balls, allowed, strict=True)]

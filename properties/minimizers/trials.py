@@ -83,17 +83,17 @@ def _interpolation(subject: Subject, line: Line, first: float) -> tuple[float, f
         point = line.after(step)
         d = working.array(line.direction)
         noise = _moved(line, step, working)
-        value = trajectories.value_at(line.problem, point, working).working
-        gradient = trajectories.gradient_at(line.problem, point, working)
+        value = trajectories.value_at(line.objective, point, working).working
+        gradient = trajectories.gradient_at(line.objective, point, working)
         told[f"f{name}"] = _blurred(value.balls[0], gradient.expected(), noise, working)
         told[f"g{name}"] = dot(gradient.working, d)
     radius = rounding_of("cubic-two-slopes", told, ascending=True)
     parabola = {name: told[name] for name in ("a", "fa", "ga", "b", "fb")}
     radius = max(radius, rounding_of("quadratic", parabola, ascending=True))
     exact = Arithmetic.exact()
-    start = trajectories.gradient_at(line.problem, line.start, exact).exact
+    start = trajectories.gradient_at(line.objective, line.start, exact).exact
     d = exact.array(line.direction)
-    curved = exact.array(np.asarray(line.problem.hessian(line.start)) @ line.direction)
+    curved = exact.array(np.asarray(line.objective.hessian(line.start)) @ line.direction)
     best = float(exact_step(start, d, curved).ball.mid())
     # The trial is read off its point where only that is shown.
     size = np.abs(line.after(best)) + np.abs(best * line.direction)
@@ -157,10 +157,10 @@ def _require_insufficient(subject: Subject, line: Line, step: float) -> None:
         point = start + direction * arithmetic.scalar(step)
         there = [Scalar(ball, arithmetic.bits) for ball in point.balls]
         here = trajectories.scalars(line.start, arithmetic)
-        gradient = trajectories.vector(line.problem.gradient(here), arithmetic)
+        gradient = trajectories.vector(line.objective.gradient(here), arithmetic)
         descent = arithmetic.scalar(line.hyperparameters["sufficient_decrease"])
         descent = descent * arithmetic.scalar(step) * dot(gradient, direction)
-        result: Scalar = line.problem.value(there) - line.problem.value(here) - descent
+        result: Scalar = line.objective.value(there) - line.objective.value(here) - descent
         return result
 
     exact, near = difference(Arithmetic.exact()), difference(subject.working)
@@ -200,7 +200,7 @@ def evaluations_are_bounded(subject: Subject, data: st.DataObject) -> float:
     if kind == "ascent":
         line = replace(line, direction=-line.direction)
     if kind == "unbounded":
-        line = replace(line, problem=UNBOUNDED, direction=np.array([1.0, 1.0]))
+        line = replace(line, objective=UNBOUNDED, direction=np.array([1.0, 1.0]))
     found = ask(subject, line)
     limit = line.hyperparameters["limit"]
     if len(found.trials) > limit + 1:
@@ -267,7 +267,7 @@ def bracketing_goes_on_until_it_rises(subject: Subject, data: st.DataObject) -> 
 
 
 def _curvature_over_slope(line: Line) -> float:
-    curved = np.asarray(line.problem.hessian(line.start)) @ line.direction
+    curved = np.asarray(line.objective.hessian(line.start)) @ line.direction
     return float(line.direction @ curved) / slope(line)
 
 

@@ -76,9 +76,9 @@ def truncated_newton_ignores_the_scale(subject: Subject, data: st.DataObject) ->
 def _solved(
     subject: Subject, task: Task, here: Iteration, there: Iteration, *, limit: float
 ) -> float:
-    hessian = np.array(task.problem.hessian(here.point), dtype=np.float64)
+    hessian = np.array(task.objective.hessian(here.point), dtype=np.float64)
     lowest, size = np.linalg.eigvalsh(hessian)[0], np.linalg.norm(hessian)
-    gradient = trajectories.gradient_at(task.problem, here.point, subject.working)
+    gradient = trajectories.gradient_at(task.objective, here.point, subject.working)
     g = gradient.expected()
     length = float(np.abs(g).sum())
     left, direction = _best_residual(hessian, g, there.point - here.point)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from optcheck.backends import load_backend
+from optcheck.backends.minimization import Task
 from optcheck.reference.problems import ROSENBROCK, hadamard
 
 pytest.importorskip("optimistix", reason="optimistix is not installed")
@@ -39,16 +40,14 @@ def scripted() -> list[Any]:
     return [own, *(rule for rule in others if rule.claim.options), rules("jax")[0]]
 
 
-def ask(rule: Any, what: str, problem: Any, iterations: int, tolerance: float) -> Any:
-    h = rule.claim.fixed
-    given = {"dtype": "float64", "iterations": iterations, "tolerance": tolerance}
-    return getattr(rule, what)(problem, START, h, **given)
+def task_of(rule: Any, problem: Any, iterations: int) -> Task:
+    return Task(problem, START, rule.claim.fixed, iterations, tolerance=1e-6, dtype="float64")
 
 
 @pytest.mark.parametrize("rule", rules("jax"), ids=lambda rule: rule.claim.dialect)
 def test_the_steps_are_those_of_minimise(rule: Any) -> None:
     problem = hadamard([0.5, 1.25], [1.0, -0.5])
-    trajectory = ask(rule, "minimize", problem, 200, 1e-6)
+    trajectory = rule.minimize(task_of(rule, problem, 200))
     with jax.enable_x64(True):
         solution = optx.minimise(
             lambda x, _: problem.value(x),
@@ -65,7 +64,8 @@ def test_the_steps_are_those_of_minimise(rule: Any) -> None:
 @pytest.mark.parametrize("rule", scripted(), ids=lambda rule: rule.claim.name)
 def test_a_script_prints_the_path(rule: Any, tmp_path: Path) -> None:
     path = tmp_path / "script.py"
-    path.write_text(ask(rule, "script", ROSENBROCK, 2, 1e-6))
+    task = task_of(rule, ROSENBROCK, 2)
+    path.write_text(rule.script(task))
     done = subprocess.run(
         [sys.executable, path], capture_output=True, text=True, check=False, cwd=tmp_path
     )
@@ -74,5 +74,5 @@ def test_a_script_prints_the_path(rule: Any, tmp_path: Path) -> None:
         [float(number) for number in match.split()]
         for match in re.findall(r"^\[([^]]*)\]", done.stdout, re.MULTILINE)
     ]
-    points = [each.point for each in ask(rule, "minimize", ROSENBROCK, 2, 1e-6).iterations]
+    points = [each.point for each in rule.minimize(task).iterations]
     np.testing.assert_allclose(printed, points, rtol=1e-6)

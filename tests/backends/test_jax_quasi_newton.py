@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from optcheck.backends.minimization import Task
 from optcheck.reference.problems import ROSENBROCK
 
 jax = pytest.importorskip("jax", reason="JAX is not installed")
@@ -28,10 +29,8 @@ OPTIMISTIX: list[Any] = list(optimistix_quasi_newton.rules.minimizers())
 RULES: list[Any] = [*quasi_newton.rules.minimizers(), *OPTIMISTIX]
 
 
-def run(rule: Any, iterations: int = 4, tolerance: float = 1e-12, dtype: str = "float64") -> Any:
-    return rule.minimize(
-        ROSENBROCK, START, {}, dtype=dtype, iterations=iterations, tolerance=tolerance
-    )
+def task(iterations: int = 4, tolerance: float = 1e-12) -> Task:
+    return Task(ROSENBROCK, START, {}, iterations, tolerance, "float64")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -54,7 +53,7 @@ def test_the_x64_mode_is_what_it_was() -> None:
 
 @pytest.mark.parametrize("rule", OPTIMISTIX, ids=lambda rule: rule.claim.name)
 def test_the_path_of_optimistix_ends_where_minimise_does(rule: Any) -> None:
-    trajectory = run(rule, 100, 1e-6)
+    trajectory = rule.minimize(task(100, 1e-6))
     with _host.bound(ROSENBROCK, "float64"):
         solver = evaluate(rule.expression, {"optx": optx, "tolerance": 1e-6})
         x = jax.numpy.array(START)
@@ -68,11 +67,11 @@ def test_the_path_of_optimistix_ends_where_minimise_does(rule: Any) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.claim.name)
 def test_the_script_runs_on_the_library_alone(rule: Any) -> None:
-    script = rule.script(ROSENBROCK, START, {}, dtype="float64", iterations=4, tolerance=1e-12)
+    script = rule.script(task())
     assert "optcheck" not in script
     printed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout
     numbers = [float(each) for each in re.findall(r"-?\d+\.\d*(?:e-?\d+)?", printed)]
     pairs = np.array(list(itertools.pairwise(numbers)))
-    assert np.min(np.max(np.abs(pairs - run(rule).end.point), axis=1)) < 1e-6
+    assert np.min(np.max(np.abs(pairs - rule.minimize(task()).end.point), axis=1)) < 1e-6

@@ -41,8 +41,7 @@ def usual(rule: Any) -> dict[str, float]:
 
 
 def run(rule: Any, problem: Any, iterations: int, tolerance: float) -> Any:
-    given = {"dtype": "float64", "iterations": iterations, "tolerance": tolerance}
-    return rule.minimize(problem, START, usual(rule), **given)
+    return rule.minimize(Task(problem, START, usual(rule), iterations, tolerance))
 
 
 def test_jax_and_torch_find_the_same_jacobian() -> None:
@@ -107,8 +106,7 @@ def test_optimistix_goes_where_its_own_driver_goes() -> None:
 )
 def test_scripts_run(backend: str, options: dict[str, str]) -> None:
     (rule,) = rules(backend, **options)
-    given = {"dtype": "float64", "iterations": 1, "tolerance": 1e-6}
-    script = rule.script(FIT, START, usual(rule), **given)
+    script = rule.script(Task(FIT, START, usual(rule), iterations=1, tolerance=1e-6))
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
@@ -121,7 +119,7 @@ def test_rosenbrock_takes_few_iterations_and_steepest_descent_many() -> None:
         for rule in load_backend("numpy").minimizers()
         if rule.claim.method == "steepest-descent"
     )
-    slow = descent.minimize(ROSENBROCK, START, {}, dtype="float64", iterations=300, tolerance=1e-5)
+    slow = descent.minimize(Task(ROSENBROCK, START, iterations=300, tolerance=1e-5))
     assert not slow.success
     for rule in rules("numpy"):
         if "fixed" not in rule.claim.dialect:

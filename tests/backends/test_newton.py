@@ -11,6 +11,7 @@ import pytest
 import scipy.optimize
 
 from optcheck.backends import load_backend
+from optcheck.backends.minimization import Task
 from optcheck.reference.problems import Polynomial
 
 START = np.array([1.25, -0.75])
@@ -30,9 +31,8 @@ def named(backend: str, library: str) -> Any:
 def end_and_script(rule: Any) -> tuple[str, str]:
     """Where the rule ends, to three digits, and its script for the same."""
     h = {"shift": 0.5} if rule.claim.method == "regularized-newton" else {}
-    options = {"dtype": "float64", "iterations": 3, "tolerance": 1e-9}
-    end = rule.minimize(BOWL, START, h, **options).end
-    return str(end.point[0])[:5], rule.script(BOWL, START, h, **options)
+    task = Task(BOWL, START, h, iterations=3, tolerance=1e-9, dtype="float64")
+    return str(rule.minimize(task).end.point[0])[:5], rule.script(task)
 
 
 # torch.func.hessian compiles what torch itself says is deprecated.
@@ -70,15 +70,15 @@ def minimized(problem: Any, **options: Any) -> Any:
 @pytest.mark.parametrize("iterations", [1, 2, 3])
 def test_newton_cg_visits_what_shorter_runs_return(iterations: int) -> None:
     rule = named("numpy", "scipy")
-    options = {"dtype": "float64", "iterations": 3, "tolerance": 1e-9}
-    visited = [each.point for each in rule.minimize(BOWL, START, {}, **options).iterations]
+    task = Task(BOWL, START, {}, iterations=3, tolerance=1e-9, dtype="float64")
+    visited = [each.point for each in rule.minimize(task).iterations]
     result = minimized(BOWL, maxiter=iterations, xtol=1e-9)
     assert visited[iterations].tolist() == result.x.tolist()
 
 
 def test_the_last_gradient_of_newton_cg_is_that_of_its_result() -> None:
-    options = {"dtype": "float64", "iterations": 2, "tolerance": 1e-9}
-    end = named("numpy", "scipy").minimize(BOWL, START, {}, **options).end
+    task = Task(BOWL, START, {}, iterations=2, tolerance=1e-9, dtype="float64")
+    end = named("numpy", "scipy").minimize(task).end
     assert np.array_equal(end.gradient, minimized(BOWL, maxiter=2, xtol=1e-9).jac)
 
 
@@ -92,7 +92,8 @@ def test_optimistix_goes_where_its_root_find_goes() -> None:
     rule = named("jax", "optimistix")
     jax = pytest.importorskip("jax")
     optimistix = pytest.importorskip("optimistix")
-    trajectory = rule.minimize(BOWL, START, {}, dtype="float64", iterations=40, tolerance=1e-8)
+    task = Task(BOWL, START, {}, iterations=40, tolerance=1e-8, dtype="float64")
+    trajectory = rule.minimize(task)
     with jax.enable_x64(True):
         found = optimistix.root_find(
             lambda x, args: jax.grad(BOWL.value)(x),

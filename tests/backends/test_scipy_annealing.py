@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.optimize import _dual_annealing, dual_annealing
 
+from optcheck.backends.minimization import Task
 from optcheck.backends.numpy.minimizers.scipy_annealing import rules
 from optcheck.reference.problems import Polynomial
 
@@ -26,11 +27,12 @@ H = {
     "visit": 2.62,
     "reach": 4.0,
 }
+TASK = Task(DOUBLE_WELLS, START, H, iterations=12, tolerance=1e-6, dtype="float64")
 HOPPING, DUAL = rules.minimizers()
 
 
 def trajectory(rule: Any) -> Any:
-    return rule.minimize(DOUBLE_WELLS, START, H, dtype="float64", iterations=12, tolerance=1e-6)
+    return rule.minimize(TASK)
 
 
 def test_the_chain_of_dual_annealing_is_made_of_its_proposals() -> None:
@@ -78,7 +80,7 @@ def test_basin_hopping_shows_where_it_stays_and_returns_its_best() -> None:
 
 @pytest.mark.parametrize("rule", [HOPPING, DUAL], ids=["basinhopping", "dual_annealing"])
 def test_the_script_finds_the_same_point(rule: Any) -> None:
-    script = rule.script(DOUBLE_WELLS, START, H, dtype="float64", iterations=12, tolerance=1e-6)
+    script = rule.script(TASK)
     shown = subprocess.run(
         [sys.executable, "-c", script + "print(*result.x.tolist())"],
         capture_output=True,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
+from optcheck.backends.minimization import Task
 from optcheck.backends.numpy.minimizers._scipy import ScipyRule
 from optcheck.backends.numpy.minimizers.scipy_quasi_newton import rules
 from optcheck.reference.problems import ROSENBROCK
@@ -21,15 +22,12 @@ BFGS, L_BFGS_B = RULES
 HISTORY = {"history": 3}
 
 
+def task(iterations: int, tolerance: float = 1e-12) -> Task:
+    return Task(ROSENBROCK, START, HISTORY, iterations, tolerance, "float64")
+
+
 def run(rule: ScipyRule, iterations: int, tolerance: float = 1e-12) -> Any:
-    return rule.minimize(
-        ROSENBROCK,
-        START,
-        HISTORY,
-        dtype="float64",
-        iterations=iterations,
-        tolerance=tolerance,
-    )
+    return rule.minimize(task(iterations, tolerance))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.scipy_method)
@@ -83,8 +81,7 @@ def test_the_matrix_of_l_bfgs_b_has_the_pairs_up_to_the_last_point_but_one() -> 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.scipy_method)
 def test_the_script_runs_on_scipy_alone_and_ends_at_the_same_point(rule: ScipyRule) -> None:
-    task = {"dtype": "float64", "iterations": 3, "tolerance": 1e-12}
-    script = rule.script(ROSENBROCK, START, HISTORY, **task)
+    script = rule.script(task(3))
     assert "optcheck" not in script
     printed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from optcheck.backends.minimization import Task
 from optcheck.reference.problems import ROSENBROCK
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -21,10 +22,12 @@ HISTORY = {"history": 3}
 ITERATIONS = 6
 
 
+def task(iterations: int, dtype: str = "float64") -> Task:
+    return Task(ROSENBROCK, START, HISTORY, iterations, 1e-12, dtype)
+
+
 def run(rule: TorchLBFGS, dtype: str = "float64") -> Any:
-    return rule.minimize(
-        ROSENBROCK, START, HISTORY, dtype=dtype, iterations=ITERATIONS, tolerance=1e-12
-    )
+    return rule.minimize(task(ITERATIONS, dtype))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -61,9 +64,7 @@ def test_nothing_is_said_of_success() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.claim.name)
 def test_the_script_runs_on_torch_alone_and_ends_where_the_rule_does(rule: TorchLBFGS) -> None:
-    script = rule.script(
-        ROSENBROCK, START, HISTORY, dtype="float64", iterations=3, tolerance=1e-12
-    )
+    script = rule.script(task(3))
     assert "optcheck" not in script
     script += "print('end', *x.tolist())\n"
     printed = subprocess.run(

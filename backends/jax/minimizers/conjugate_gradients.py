@@ -13,10 +13,9 @@ import numpy as np
 import optimistix as optx
 
 from optcheck.backends.function_minimizers import Minimizers
-from optcheck.backends.interface import Floats, Hyperparameters
 from optcheck.backends.jax.minimizers import _host
 from optcheck.backends.jax.minimizers.quasi_newton import heading
-from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Trajectory
+from optcheck.backends.minimization import Iteration, MinimizerClaim, Task, Trajectory
 from optcheck.backends.scripts import literal
 
 # As many points as are kept, and evaluations for each of them.
@@ -35,22 +34,13 @@ class NonlinearCGRule:
 
     claim: MinimizerClaim
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
-        if iterations >= _POINTS:
-            raise ValueError(f"at most {_POINTS - 1} iterations are kept, not {iterations}")
+    def minimize(self, task: Task) -> Trajectory:
+        if task.iterations >= _POINTS:
+            raise ValueError(f"at most {_POINTS - 1} iterations are kept, not {task.iterations}")
         which = list(_COEFFICIENTS).index(self.claim.dialect)
-        with _host.bound(objective, dtype):
-            x = jnp.array(start, dtype)
-            path, count, trials, success = _program()(x, which, iterations, tolerance)
+        with _host.bound(task.objective, task.dtype):
+            x = jnp.array(task.start, task.dtype)
+            path, count, trials, success = _program()(x, which, task.iterations, task.tolerance)
             path = {name: np.asarray(each)[: int(count)] for name, each in path.items()}
         # The first point is found by no step, and from the last one none is taken.
         steps = [float(each) for each in path["step"][1:]]
@@ -66,22 +56,13 @@ class NonlinearCGRule:
         points = tuple(Iteration(x, float(f), *rest) for x, f, *rest in visited)
         return Trajectory(points, bool(success), evaluations=int(trials))
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
+    def script(self, task: Task) -> str:
         method = _COEFFICIENTS[self.claim.dialect].__name__
-        return f"""{heading(objective, dtype)}
+        return f"""{heading(task.objective, task.dtype)}
 import optimistix as optx
 
-x = jnp.array({literal(start)}, {dtype!r})
-solver = optx.NonlinearCG({tolerance!r}, {tolerance!r}, method=optx.{method})
+x = jnp.array({literal(task.start)}, {task.dtype!r})
+solver = optx.NonlinearCG({task.tolerance!r}, {task.tolerance!r}, method=optx.{method})
 
 
 def function(x, _):
@@ -98,12 +79,12 @@ shape = jax.ShapeDtypeStruct((), x.dtype)
 state = solver.init(function, x, None, {{}}, shape, None, frozenset())
 points = 0
 # A step is an evaluation, the first one at the start; after one that is refused steps are shorter.
-for _ in range({_TRIALS * (iterations + 1)}):
+for _ in range({_TRIALS * (task.iterations + 1)}):
     x, state = step(x, state)
     if state.search_state.step_size == solver.search.step_init:
         print(x, state.f_info.f, state.f_info.grad, state.descent_state.y_diff)
         points += 1
-    if points > {iterations} or state.terminate:
+    if points > {task.iterations} or state.terminate:
         break
 """
 

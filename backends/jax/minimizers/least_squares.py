@@ -16,14 +16,13 @@ import numpy as np
 import optimistix as optx
 
 from optcheck.backends.function_minimizers import Minimizers
-from optcheck.backends.interface import Floats, Hyperparameters
 from optcheck.backends.jax.expressions import evaluate, x64
 from optcheck.backends.jax.minimizers._objectives import Structure
 from optcheck.backends.minimization import (
     Iteration,
     LeastSquaresObjective,
     MinimizerClaim,
-    Objective,
+    Task,
     Trajectory,
 )
 from optcheck.backends.scripts import literal
@@ -43,23 +42,14 @@ class LeastSquaresRule:
     claim: MinimizerClaim
     expression: str
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
-        if iterations >= _POINTS:
-            raise ValueError(f"at most {_POINTS - 1} iterations are kept, not {iterations}")
-        with x64(dtype):
-            coefficients = jnp.array(objective.coefficients, dtype)
-            program = _program(self.expression, Structure(objective))
+    def minimize(self, task: Task) -> Trajectory:
+        if task.iterations >= _POINTS:
+            raise ValueError(f"at most {_POINTS - 1} iterations are kept, not {task.iterations}")
+        with x64(task.dtype):
+            coefficients = jnp.array(task.objective.coefficients, task.dtype)
+            program = _program(self.expression, Structure(task.objective))
             path, count, success = program(
-                coefficients, jnp.array(start, dtype), tolerance, iterations
+                coefficients, jnp.array(task.start, task.dtype), task.tolerance, task.iterations
             )
             kept = {
                 name: np.asarray(each, np.float64)[: int(count)] for name, each in path.items()
@@ -79,34 +69,25 @@ class LeastSquaresRule:
             damping=damping,
         )
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
+    def script(self, task: Task) -> str:
         return f"""import jax
 import jax.numpy as jnp
 import lineax as lx
 import optimistix as optx
 from jax.numpy import cos, cosh, exp, log, sin, sqrt, tanh
 
-jax.config.update("jax_enable_x64", {dtype == "float64"})
-tolerance = {tolerance!r}
+jax.config.update("jax_enable_x64", {task.dtype == "float64"})
+tolerance = {task.tolerance!r}
 
 
 def residual(x, _):
-    return jnp.array([{", ".join(objective.sources().residual)}])
+    return jnp.array([{", ".join(task.objective.sources().residual)}])
 
 
-start = jnp.array({literal(start)}, {dtype!r})
+start = jnp.array({literal(task.start)}, {task.dtype!r})
 solver = {self.expression}
 # A step is an evaluation, at the start first.
-for steps in range(1, {iterations + 2}):
+for steps in range(1, {task.iterations + 2}):
     solution = optx.least_squares(residual, solver, start, max_steps=steps, throw=False)
     e = residual(solution.value, None)
     print(solution.value, "half the sum of squares", e @ e / 2)

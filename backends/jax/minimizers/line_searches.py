@@ -21,7 +21,7 @@ from optcheck.backends.jax.expressions import evaluate, x64
 from optcheck.backends.jax.minimizers import _host
 from optcheck.backends.jax.minimizers._interpolation import IMPORTS, MODULES, JaxInterpolation
 from optcheck.backends.jax.minimizers.quasi_newton import heading
-from optcheck.backends.minimization import LineResult, MinimizerClaim, Objective
+from optcheck.backends.minimization import LineResult, LineTask, MinimizerClaim
 from optcheck.backends.scripts import literal
 
 
@@ -57,39 +57,30 @@ class JaxLineSearch:
         """The function."""
         return str(self.claim.options["implementation"])
 
-    def search(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> LineResult:
-        watched: Any = _Watched(objective.value, objective.gradient)
-        with _host.bound(watched, dtype):
-            x, d = jnp.array(start, dtype), jnp.array(direction, dtype)
-            step, failed = _program(self.expression, self.run)(x, d, _traced(hyperparameters))
+    def search(self, task: LineTask) -> LineResult:
+        watched: Any = _Watched(task.objective.value, task.objective.gradient)
+        with _host.bound(watched, task.dtype):
+            x, d = jnp.array(task.start, task.dtype), jnp.array(task.direction, task.dtype)
+            step, failed = _program(self.expression, self.run)(x, d, _traced(task.hyperparameters))
             found = None if bool(failed) else float(step)
-        trials = [_step_to(each, start, direction) for each in watched.points]
+        trials = [_step_to(each, task.start, task.direction) for each in watched.points]
         message = "" if found is not None else "the search says that it failed"
         return LineResult(found, tuple(t for t in trials if t != 0.0), message=message)
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> str:
-        told = "".join(f"{name} = {value!r}\n" for name, value in _told(hyperparameters).items())
-        return f"""{heading(objective, dtype)}
+    def script(self, task: LineTask) -> str:
+        h = _told(task.hyperparameters)
+        told = "".join(f"{name} = {value!r}\n" for name, value in h.items())
+        return f"""{heading(task.objective, task.dtype)}
 {IMPORTS}
-{told}x, d = (jnp.array(each, {dtype!r}) for each in ({literal(start)}, {literal(direction)}))
+{told}{_vectors(task)}
 search = {self.expression}
 {self.text}"""
+
+
+def _vectors(task: LineTask) -> str:
+    """The line of a script that makes ``x`` and ``d``."""
+    ends = f"{literal(task.start)}, {literal(task.direction)}"
+    return f"x, d = (jnp.array(each, {task.dtype!r}) for each in ({ends}))"
 
 
 def _step_to(point: Floats, start: Floats, direction: Floats) -> float:
@@ -143,46 +134,30 @@ class OptimistixArmijo:
     claim: MinimizerClaim
     implementation: str = "optimistix.BacktrackingArmijo"
 
-    def search(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> LineResult:
-        h = _told(hyperparameters)
+    def search(self, task: LineTask) -> LineResult:
+        h = _told(task.hyperparameters)
         trials: list[float] = []
-        x, d = np.array(start, dtype), np.array(direction, dtype)
+        x, d = np.array(task.start, task.dtype), np.array(task.direction, task.dtype)
         constants = {name: h[name] for name in _ARMIJO}
-        with x64(dtype):
-            here = (objective.value(x), objective.gradient(x))
+        with x64(task.dtype):
+            here = (task.objective.value(x), task.objective.gradient(x))
             step, _ = _armijo(constants, h["initial_step"], True, x, x, here, here[0])
             for _ in range(int(h["limit"])):
                 trials.append(float(step))
                 there = x + trials[-1] * d
-                value = objective.value(there)
+                value = task.objective.value(there)
                 shorter, accepted = _armijo(constants, step, False, x, there, here, value)
                 if accepted:
                     return LineResult(trials[-1], tuple(trials))
                 step = shorter
         return LineResult(None, tuple(trials), message="no trial was accepted")
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> str:
-        h = _told(hyperparameters)
-        return f"""{heading(objective, dtype)}
+    def script(self, task: LineTask) -> str:
+        h = _told(task.hyperparameters)
+        return f"""{heading(task.objective, task.dtype)}
 from optimistix import BacktrackingArmijo, FunctionInfo
 
-x, d = (jnp.array(each, {dtype!r}) for each in ({literal(start)}, {literal(direction)}))
+{_vectors(task)}
 search = BacktrackingArmijo({h["decrease_factor"]}, {h["sufficient_decrease"]}, {
             h["initial_step"]
         })
@@ -226,22 +201,14 @@ class OptimistixGolden:
     claim: MinimizerClaim
     implementation: str = "optimistix.GoldenSearch"
 
-    def search(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> LineResult:
-        x, d = np.array(start, dtype), np.array(direction, dtype)
+    def search(self, task: LineTask) -> LineResult:
+        x, d = np.array(task.start, task.dtype), np.array(task.direction, task.dtype)
         # The function of the step, whose slope nobody asks for.
-        watched: Any = _Watched(lambda a: objective.value(x + a[0] * d), np.zeros_like)
-        h = _told(hyperparameters)
+        watched: Any = _Watched(lambda a: task.objective.value(x + a[0] * d), np.zeros_like)
+        h = _told(task.hyperparameters)
         brackets = [(h["lower"], h["upper"])]
-        with _host.bound(watched, dtype):
-            ends = {name: jnp.asarray(h[name], dtype) for name in ("lower", "upper")}
+        with _host.bound(watched, task.dtype):
+            ends = {name: jnp.asarray(h[name], task.dtype) for name in ("lower", "upper")}
             step, state = ends["lower"], _golden_start(ends)
             for _ in range(int(h["reductions"])):
                 step, state = _golden_step(ends, step, state)
@@ -250,20 +217,12 @@ class OptimistixGolden:
         trials = tuple(float(each[0]) for each in watched.points)
         return LineResult(found, trials, tuple(brackets))
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> str:
-        h = _told(hyperparameters)
-        return f"""{heading(objective, dtype)}
+    def script(self, task: LineTask) -> str:
+        h = _told(task.hyperparameters)
+        return f"""{heading(task.objective, task.dtype)}
 import optimistix
 
-x, d = (jnp.array(each, {dtype!r}) for each in ({literal(start)}, {literal(direction)}))
+{_vectors(task)}
 
 
 def along(a, _):

@@ -13,10 +13,10 @@ import numpy as np
 import optimistix
 
 from optcheck.backends.function_minimizers import Minimizers
-from optcheck.backends.interface import Floats, Hyperparameters
+from optcheck.backends.interface import Floats
 from optcheck.backends.jax.expressions import x64
 from optcheck.backends.jax.minimizers._objectives import Structure
-from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Trajectory
+from optcheck.backends.minimization import Iteration, MinimizerClaim, Task, Trajectory
 from optcheck.backends.scripts import literal
 
 # (Hessian, right-hand side, shift) to the direction.
@@ -66,51 +66,33 @@ class JaxNewton:
     solve: Solve
     source: str
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
+    def minimize(self, task: Task) -> Trajectory:
         path: list[Iteration] = []
-        with x64(dtype):
-            x = jnp.asarray(start, dtype)
-            shift = jnp.asarray(hyperparameters.get("shift", 0.0), dtype)
-            structure = Structure(objective)
-            for _ in range(iterations):
-                f, g, H = _derivatives(structure, objective.coefficients, x)
+        with x64(task.dtype):
+            x = jnp.asarray(task.start, task.dtype)
+            shift = jnp.asarray(task.hyperparameters.get("shift", 0.0), task.dtype)
+            structure = Structure(task.objective)
+            for _ in range(task.iterations):
+                f, g, H = _derivatives(structure, task.objective.coefficients, x)
                 d = self.solve(H, -g, shift)
-                if _close(f, g, tolerance) or not np.all(np.isfinite(d)):
+                if _close(f, g, task.tolerance) or not np.all(np.isfinite(d)):
                     break
                 if np.array_equal(x + d, x):
                     break
                 path.append(Iteration(_numbers(x), float(f), _numbers(g), _numbers(d), 1.0))
                 x = x + d
-            f, g, _ = _derivatives(structure, objective.coefficients, x)
+            f, g, _ = _derivatives(structure, task.objective.coefficients, x)
             path.append(Iteration(_numbers(x), float(f), _numbers(g)))
-            success = _close(f, g, tolerance)
+            success = _close(f, g, task.tolerance)
         return Trajectory(tuple(path), success)
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
-        return f"""{_heading(objective, start, dtype)}
+    def script(self, task: Task) -> str:
+        return f"""{_heading(task)}
 slope, curvature = jax.jit(jax.value_and_grad(value)), jax.jit(jax.hessian(value))
-shift = {hyperparameters.get("shift", 0.0)!r}
-for _ in range({iterations}):
+shift = {task.hyperparameters.get("shift", 0.0)!r}
+for _ in range({task.iterations}):
     (f, g), H = slope(x), curvature(x)
-    if jnp.max(jnp.abs(g)) <= {tolerance!r}:
+    if jnp.max(jnp.abs(g)) <= {task.tolerance!r}:
         break
     {self.source}
     print(x, f, g, d)
@@ -147,30 +129,21 @@ class OptimistixNewton:
 
     claim: MinimizerClaim
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
+    def minimize(self, task: Task) -> Trajectory:
         path: list[Iteration] = []
-        structure, coefficients = Structure(objective), objective.coefficients
+        structure, coefficients = Structure(task.objective), task.objective.coefficients
         done, failed = False, False
-        with x64(dtype):
-            x = jnp.asarray(start, dtype)
+        with x64(task.dtype):
+            x = jnp.asarray(task.start, task.dtype)
             shape = jax.eval_shape(lambda: x)
-            solver: Any = optimistix.Newton(rtol=tolerance, atol=tolerance)
+            solver: Any = optimistix.Newton(rtol=task.tolerance, atol=task.tolerance)
             state = solver.init(
                 _gradient(structure), x, coefficients, {}, shape, None, frozenset()
             )
-            while not done and not failed and len(path) < iterations:
+            while not done and not failed and len(path) < task.iterations:
                 f, g = _value_and_gradient(structure, coefficients, x)
                 after, state, end, result = _root_step(
-                    structure, coefficients, x, state, tolerance
+                    structure, coefficients, x, state, task.tolerance
                 )
                 done, failed = bool(end), bool(result != optimistix.RESULTS.successful)
                 d = -_numbers(state.diff)
@@ -183,17 +156,8 @@ class OptimistixNewton:
             path.append(Iteration(_numbers(x), float(f), _numbers(g)))
         return Trajectory(tuple(path), done and not failed)
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
-        return f"""{_heading(objective, start, dtype)}
+    def script(self, task: Task) -> str:
+        return f"""{_heading(task)}
 import optimistix
 
 
@@ -202,7 +166,7 @@ def gradient(x, args):
     return jax.grad(value)(x), None
 
 
-solver = optimistix.Newton(rtol={tolerance!r}, atol={tolerance!r})
+solver = optimistix.Newton(rtol={task.tolerance!r}, atol={task.tolerance!r})
 state = solver.init(
     gradient, x, None, {{}}, jax.ShapeDtypeStruct(x.shape, x.dtype), None, frozenset()
 )
@@ -214,7 +178,7 @@ def step(x, state):
     return x, state, *solver.terminate(gradient, x, None, {{}}, state, frozenset())
 
 
-for _ in range({iterations}):
+for _ in range({task.iterations}):
     print(x, value(x))
     x, state, done, result = step(x, state)
     if done or result != optimistix.RESULTS.successful:
@@ -227,19 +191,19 @@ def _numbers(array: Any) -> Floats:
     return np.array(array, dtype=np.float64)
 
 
-def _heading(objective: Objective, start: Floats, dtype: str) -> str:
+def _heading(task: Task) -> str:
     return f"""import jax
 import jax.numpy as jnp
 from jax.numpy import cos, cosh, exp, log, sin, sqrt, tanh
 
-jax.config.update("jax_enable_x64", {dtype == "float64"})
+jax.config.update("jax_enable_x64", {task.dtype == "float64"})
 
 
 def value(x):
-    return {objective.sources().value} + 0.0 * x[0]
+    return {task.objective.sources().value} + 0.0 * x[0]
 
 
-x = jnp.array({literal(start)}, {dtype!r})"""
+x = jnp.array({literal(task.start)}, {task.dtype!r})"""
 
 
 _PROMISE: dict[str, Any] = {"search": "unit", "monotone": False, "compilation": "programs"}

@@ -14,11 +14,11 @@ import numpy as np
 import optimistix as optx
 
 from optcheck.backends.function_minimizers import Minimizers
-from optcheck.backends.interface import Floats, Hyperparameters, Option
+from optcheck.backends.interface import Option
 from optcheck.backends.jax.expressions import evaluate
 from optcheck.backends.jax.minimizers import _host
 from optcheck.backends.jax.minimizers.quasi_newton import heading
-from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Trajectory
+from optcheck.backends.minimization import Iteration, MinimizerClaim, Task, Trajectory
 from optcheck.backends.scripts import literal
 
 # As many points as are kept, and evaluations for each of them.
@@ -32,21 +32,12 @@ class OptimistixRule:
     claim: MinimizerClaim
     expression: str
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
-        if iterations >= _POINTS:
-            raise ValueError(f"at most {_POINTS - 1} iterations are kept, not {iterations}")
-        with _host.bound(objective, dtype):
-            program = _program(self.expression)
-            path, count, success = program(jnp.array(start, dtype), iterations, tolerance)
+    def minimize(self, task: Task) -> Trajectory:
+        if task.iterations >= _POINTS:
+            raise ValueError(f"at most {_POINTS - 1} iterations are kept, not {task.iterations}")
+        with _host.bound(task.objective, task.dtype):
+            x, program = jnp.array(task.start, task.dtype), _program(self.expression)
+            path, count, success = program(x, task.iterations, task.tolerance)
             visited = {name: np.array(each)[: int(count)] for name, each in path.items()}
         ends = visited.pop("step")
         steps = [float(each) for each in ends[1:]]
@@ -59,25 +50,16 @@ class OptimistixRule:
         points[-1].pop("direction")
         return Trajectory((*taken, Iteration(**points[-1])), bool(success))
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
-        return f"""{heading(objective, dtype)}
+    def script(self, task: Task) -> str:
+        return f"""{heading(task.objective, task.dtype)}
 import optimistix as optx
 
-tolerance = {tolerance!r}
-x = jnp.array({literal(start)}, {dtype!r})
+tolerance = {task.tolerance!r}
+x = jnp.array({literal(task.start)}, {task.dtype!r})
 solver = {self.expression.removesuffix(")")}, verbose=True)
 # Each line is an evaluation; several make an iteration.
 solution = optx.minimise(
-    lambda x, _: value(x), solver, x, max_steps={16 * iterations}, throw=False
+    lambda x, _: value(x), solver, x, max_steps={16 * task.iterations}, throw=False
 )
 print(solution.value, value(solution.value), solution.result)
 """

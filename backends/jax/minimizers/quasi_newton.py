@@ -14,10 +14,9 @@ import optax
 from jax.scipy.optimize import minimize
 
 from optcheck.backends.function_minimizers import Minimizers
-from optcheck.backends.interface import Floats, Hyperparameters
 from optcheck.backends.jax.expressions import evaluate
 from optcheck.backends.jax.minimizers import _host
-from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Trajectory
+from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Task, Trajectory
 from optcheck.backends.scripts import literal
 
 
@@ -27,21 +26,12 @@ class JaxBFGS:
 
     claim: MinimizerClaim
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
+    def minimize(self, task: Task) -> Trajectory:
         path: list[Iteration] = []
-        with _host.bound(objective, dtype):
-            x = jnp.array(start, dtype)
-            for count in range(iterations + 1):
-                result = _bfgs(x, count, tolerance)
+        with _host.bound(task.objective, task.dtype):
+            x = jnp.array(task.start, task.dtype)
+            for count in range(task.iterations + 1):
+                result = _bfgs(x, count, task.tolerance)
                 if int(result.nit) < count:
                     break
                 point, gradient, matrix = (
@@ -51,22 +41,13 @@ class JaxBFGS:
         message = f"status {int(result.status)}"
         return Trajectory(tuple(path), bool(result.success), message, int(result.nfev))
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
-        return f"""{heading(objective, dtype)}
+    def script(self, task: Task) -> str:
+        return f"""{heading(task.objective, task.dtype)}
 from jax.scipy.optimize import minimize
 
-x = jnp.array({literal(start)}, {dtype!r})
-for count in range({iterations} + 1):
-    options = dict(maxiter=count, gtol={tolerance!r})
+x = jnp.array({literal(task.start)}, {task.dtype!r})
+for count in range({task.iterations} + 1):
+    options = dict(maxiter=count, gtol={task.tolerance!r})
     result = minimize(value, x, method="BFGS", options=options)
     if result.nit == count:
         print(result.x, result.fun, value(result.x), result.success, result.status)
@@ -90,49 +71,32 @@ class OptaxLBFGS:
     claim: MinimizerClaim
     expression: str
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
+    def minimize(self, task: Task) -> Trajectory:
         path: list[Iteration] = []
         success = None
-        with _host.bound(objective, dtype):
+        with _host.bound(task.objective, task.dtype):
             init, step = _programs(self.expression)
-            x = jnp.array(start, dtype)
+            x = jnp.array(task.start, task.dtype)
             state = init(x)
-            for count in range(iterations + 1):
+            for count in range(task.iterations + 1):
                 after, state, value, gradient, error = step(x, state)
                 path.append(Iteration(np.array(x), float(value), np.array(gradient)))
-                if success is False or count == iterations or _within(gradient, tolerance):
+                last = success is False or count == task.iterations
+                if last or _within(gradient, task.tolerance):
                     break
                 x = after
                 # The step to the point that comes next.
                 success = False if float(error) > 0.0 else None
         return Trajectory(tuple(path), success, "" if success is None else "line search failed")
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
-        return f"""{heading(objective, dtype)}
+    def script(self, task: Task) -> str:
+        return f"""{heading(task.objective, task.dtype)}
 import optax
 
-x = jnp.array({literal(start)}, {dtype!r})
+x = jnp.array({literal(task.start)}, {task.dtype!r})
 solver = {self.expression}
 state = solver.init(x)
-for _ in range({iterations}):
+for _ in range({task.iterations}):
     loss, gradient = optax.value_and_grad_from_state(value)(x, state=state)
     print(x, loss, gradient)
     updates, state = solver.update(gradient, state, x, value=loss, grad=gradient, value_fn=value)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 
-from optcheck.backends.interface import Floats, Hyperparameters
-from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Trajectory
+from optcheck.backends.interface import Hyperparameters
+from optcheck.backends.minimization import Iteration, MinimizerClaim, Task, Trajectory
 from optcheck.backends.scripts import literal, objective_lines
 
 Options = dict[str, float]
@@ -35,42 +35,32 @@ class ScipyRule:
     keeps_matrix: bool = False
     takes_hessian: bool = False
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
-        x = np.array(start, dtype=dtype)
-        visited = [(x.copy(), float(objective.value(x)))]
+    def minimize(self, task: Task) -> Trajectory:
+        x = np.array(task.start, dtype=task.dtype)
+        visited = [(x.copy(), float(task.objective.value(x)))]
 
         def watch(intermediate_result: Any) -> None:
             # Copies: L-BFGS-B and Newton-CG go on in the same array.
             visited.append((intermediate_result.x.copy(), float(intermediate_result.fun)))
 
         def run(count: int, callback: Any = None) -> Any:
-            options = {**self.options(hyperparameters, tolerance), "maxiter": count}
             return _minimize(
-                objective.value,
+                task.objective.value,
                 x,
-                jac=objective.gradient,
-                hess=objective.hessian if self.takes_hessian else None,
+                jac=task.objective.gradient,
+                hess=task.objective.hessian if self.takes_hessian else None,
                 method=self.scipy_method,
                 callback=callback,
-                options=options,
+                options=self._limited(task, count),
             )
 
-        result = run(iterations, watch)
-        path = [Iteration(x, f, np.asarray(objective.gradient(x))) for x, f in visited]
+        result = run(task.iterations, watch)
+        path = [Iteration(x, f, np.asarray(task.objective.gradient(x))) for x, f in visited]
         last = Iteration(np.array(result.x), float(result.fun), np.array(result.jac))
         if not np.array_equal(result.x, path[-1].point):
             path.append(last)
         path[-1] = last
-        if self.keeps_matrix and iterations <= _SHORT:
+        if self.keeps_matrix and task.iterations <= _SHORT:
             # A run that ends by its tolerance leaves the last pair out; those before it do not.
             path[:-1] = [
                 replace(each, matrix=np.array(run(count).hess_inv, np.float64))
@@ -81,23 +71,17 @@ class ScipyRule:
             path[-2:-1] = [replace(each, matrix=shown.todense()) for each in path[-2:-1]]
         return Trajectory(tuple(path), bool(result.success), result.message, int(result.nfev))
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
-        options = {**self.options(hyperparameters, tolerance), "maxiter": iterations}
+    def _limited(self, task: Task, iterations: int) -> Options:
+        return {**self.options(task.hyperparameters, task.tolerance), "maxiter": iterations}
+
+    def script(self, task: Task) -> str:
+        options = self._limited(task, task.iterations)
         hessian = "hess=objective.hessian,\n    " if self.takes_hessian else ""
         return f"""import numpy as np
 from scipy.optimize import minimize
 
-{objective_lines(objective)}
-points = [np.array({literal(start)})]
+{objective_lines(task.objective)}
+points = [np.array({literal(task.start)})]
 result = minimize(
     objective.value,
     points[0],

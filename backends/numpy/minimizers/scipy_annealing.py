@@ -16,7 +16,7 @@ from scipy.optimize import _dual_annealing
 
 from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import Floats, Hyperparameters
-from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Trajectory
+from optcheck.backends.minimization import Iteration, MinimizerClaim, Task, Trajectory
 from optcheck.backends.scripts import literal
 
 Points = list[Floats]
@@ -98,46 +98,29 @@ class ScipyAnnealing:
     run: Run
     call: str
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
+    def minimize(self, task: Task) -> Trajectory:
+        objective, start = task.objective, np.array(task.start)
         # SciPy's success says that the iterations are done: no promise about the point.
-        states, best = self.run(objective.value, np.array(start), hyperparameters, iterations)
+        states, best = self.run(objective.value, start, task.hyperparameters, task.iterations)
         path = [
             Iteration(x, float(objective.value(x)), np.array(objective.gradient(x)))
             for x in (*states, best)
         ]
         return Trajectory(tuple(path), message="the iterations are used up")
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
+    def script(self, task: Task) -> str:
         return f"""import numpy as np
 from numpy import cos, cosh, exp, log, sin, sqrt, tanh
 from scipy.optimize import OptimizeResult, basinhopping, dual_annealing
 
-h = {dict(hyperparameters)!r}
-iterations = {iterations}
-start = np.array({literal(start)})
+h = {dict(task.hyperparameters)!r}
+iterations = {task.iterations}
+start = np.array({literal(task.start)})
 random = np.random.default_rng(int(h["seed"]))
 
 
 def value(x):
-    return {objective.sources().value}
+    return {task.objective.sources().value}
 
 
 def stays(fun, x0, args, **options):

@@ -13,12 +13,12 @@ import numpy as np
 import scipy.optimize
 
 from optcheck.backends.function_minimizers import Minimizers
-from optcheck.backends.interface import Floats, Hyperparameters
+from optcheck.backends.interface import Floats
 from optcheck.backends.minimization import (
     Iteration,
     LeastSquaresObjective,
     MinimizerClaim,
-    Objective,
+    Task,
     Trajectory,
 )
 from optcheck.backends.scripts import literal
@@ -108,40 +108,23 @@ class MinpackRule:
     solve: Solve
     call: str
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
-        squares = cast(LeastSquaresObjective, objective)
-        watched = Watched(squares, np.array(start, dtype=dtype))
+    def minimize(self, task: Task) -> Trajectory:
+        squares = cast(LeastSquaresObjective, task.objective)
+        watched = Watched(squares, np.array(task.start, dtype=task.dtype))
+        start, evaluations = watched.point.copy(), task.iterations + 1
         end, success, message = self.solve(
-            watched.residual, watched.point.copy(), watched.jacobian, tolerance, iterations + 1
+            watched.residual, start, watched.jacobian, task.tolerance, evaluations
         )
         return Trajectory(watched.path(end), success, message)
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
-        sources = objective.sources()
+    def script(self, task: Task) -> str:
+        sources = task.objective.sources()
         rows = ", ".join(f"[{', '.join(row)}]" for row in sources.jacobian)
         return f"""import numpy as np
 from numpy import cos, cosh, exp, log, sin, sqrt, tanh
 from scipy.optimize import least_squares, leastsq
 
-tolerance, evaluations = {tolerance!r}, {iterations + 1}
+tolerance, evaluations = {task.tolerance!r}, {task.iterations + 1}
 
 
 def residual(x):
@@ -154,7 +137,7 @@ def jacobian(x):
     return np.array([{rows}])
 
 
-start = np.array({literal(start)})
+start = np.array({literal(task.start)})
 print({self.call})
 """
 

@@ -14,7 +14,7 @@ from scipy.optimize import _linesearch
 
 from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import Claim, Floats, Hyperparameters
-from optcheck.backends.minimization import LineResult, MinimizerClaim, Objective
+from optcheck.backends.minimization import LineResult, LineTask, MinimizerClaim, Objective
 from optcheck.backends.numpy.minimizers.line_searches import Line
 from optcheck.backends.scripts import literal, objective_lines
 
@@ -57,17 +57,10 @@ class ScipyLineSearch:
         """The function."""
         return str(self.claim.options["implementation"])
 
-    def search(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> LineResult:
-        x, d = np.array(start, dtype), np.array(direction, dtype)
-        line = Line(objective, x, d)
+    def search(self, task: LineTask) -> LineResult:
+        x, d = np.array(task.start, task.dtype), np.array(task.direction, task.dtype)
+        h = task.hyperparameters
+        line = Line(task.objective, x, d)
         values: dict[float, float] = {}
 
         def phi(step: float) -> float:
@@ -78,38 +71,29 @@ class ScipyLineSearch:
             "phi": phi,
             "slope": line.slope,
             "value": lambda point: phi(step_to(point, x, d)),
-            "gradient": objective.gradient,
+            "gradient": task.objective.gradient,
             **{"x": x, "d": d},
-            **_numbers(objective, x, d, hyperparameters),
+            **_numbers(task.objective, x, d, h),
         }
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             step = eval(self.call, {**_IMPORTS, **names})
         message = "; ".join(dict.fromkeys(str(each.message) for each in caught))
-        ends = [hyperparameters[name] for name in ("lower", "upper") if name in hyperparameters]
+        ends = [h[name] for name in ("lower", "upper") if name in h]
         trials = tuple(t for t in dict.fromkeys(line.trials) if t not in ends)
         brackets = _brackets(ends, trials, values) if ends else ()
         return LineResult(None if step is None else float(step), trials, brackets, message)
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> str:
-        numbers = _numbers(objective, start, direction, hyperparameters)
+    def script(self, task: LineTask) -> str:
+        numbers = _numbers(task.objective, task.start, task.direction, task.hyperparameters)
         told = "".join(f"{name} = {value!r}\n" for name, value in numbers.items())
-        text = _LINES.format(
-            start=literal(start), direction=literal(direction), numbers=told, call=self.call
-        )
+        x, d = literal(task.start), literal(task.direction)
+        text = _LINES.format(start=x, direction=d, numbers=told, call=self.call)
         return f"""import numpy as np
 from scipy import optimize
 from scipy.optimize import _linesearch as linesearch
 
-{objective_lines(objective)}
+{objective_lines(task.objective)}
 {text}"""
 
 

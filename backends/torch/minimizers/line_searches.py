@@ -10,8 +10,8 @@ import torch
 from torch.optim.lbfgs import _cubic_interpolate, _strong_wolfe
 
 from optcheck.backends.function_minimizers import Minimizers
-from optcheck.backends.interface import Claim, Floats, Hyperparameters
-from optcheck.backends.minimization import LineResult, MinimizerClaim, Objective
+from optcheck.backends.interface import Claim
+from optcheck.backends.minimization import LineResult, LineTask, MinimizerClaim
 from optcheck.backends.scripts import literal
 
 rules = Minimizers()
@@ -24,17 +24,10 @@ class TorchStrongWolfe:
     claim: MinimizerClaim
     implementation: str = "torch.optim.lbfgs._strong_wolfe"
 
-    def search(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> LineResult:
-        native = getattr(torch, dtype)
-        x, d = torch.tensor(start, dtype=native), torch.tensor(direction, dtype=native)
+    def search(self, task: LineTask) -> LineResult:
+        objective, h = task.objective, task.hyperparameters
+        native = getattr(torch, task.dtype)
+        x, d = torch.tensor(task.start, dtype=native), torch.tensor(task.direction, dtype=native)
         trials: list[float] = []
 
         def evaluate(x: torch.Tensor, t: float, d: torch.Tensor) -> tuple[float, torch.Tensor]:
@@ -51,28 +44,20 @@ class TorchStrongWolfe:
             float(objective.value(x)),
             gradient,
             gradient.dot(d),
-            c1=hyperparameters["sufficient_decrease"],
-            c2=hyperparameters["curvature"],
-            max_ls=int(hyperparameters["limit"]),
+            c1=h["sufficient_decrease"],
+            c2=h["curvature"],
+            max_ls=int(h["limit"]),
         )
         return LineResult(float(step), tuple(trials))
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        direction: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-    ) -> str:
-        sources, h = objective.sources(), hyperparameters
+    def script(self, task: LineTask) -> str:
+        sources, h = task.objective.sources(), task.hyperparameters
         return f"""import torch
 from torch import abs, log, sqrt
 from torch.optim.lbfgs import _strong_wolfe
 
-x = torch.tensor({literal(start)}, dtype=torch.{dtype})
-d = torch.tensor({literal(direction)}, dtype=torch.{dtype})
+x = torch.tensor({literal(task.start)}, dtype=torch.{task.dtype})
+d = torch.tensor({literal(task.direction)}, dtype=torch.{task.dtype})
 
 
 def value(x):

@@ -12,7 +12,7 @@ import torch
 
 from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import Floats, Hyperparameters
-from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Trajectory
+from optcheck.backends.minimization import Iteration, MinimizerClaim, Task, Trajectory
 from optcheck.backends.scripts import literal
 
 Tensor = torch.Tensor
@@ -71,35 +71,26 @@ class TorchNewton:
     solve: Solve
     sources: tuple[str, str]
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
+    def minimize(self, task: Task) -> Trajectory:
         def value(x: Tensor) -> Tensor:
             # A tensor for a constant function too.
-            result: Tensor = objective.value(x) + 0.0 * x[0]
+            result: Tensor = task.objective.value(x) + 0.0 * x[0]
             return result
 
-        x = torch.tensor(start, dtype=getattr(torch, dtype))
+        x = torch.tensor(task.start, dtype=getattr(torch, task.dtype))
         path: list[Iteration] = []
-        for _ in range(iterations):
+        for _ in range(task.iterations):
             H, g, f = self.derivatives(value, x)
-            if not torch.isfinite(f) or g.abs().max() <= tolerance:
+            if not torch.isfinite(f) or g.abs().max() <= task.tolerance:
                 break
-            d = self._direction(H, g, hyperparameters)
+            d = self._direction(H, g, task.hyperparameters)
             if d is None or torch.equal(x + d, x):
                 break
             path.append(Iteration(_numbers(x), float(f), _numbers(g), _numbers(d), 1.0))
             x = x + d
         _, g, f = self.derivatives(value, x)
         path.append(Iteration(_numbers(x), float(f), _numbers(g)))
-        return Trajectory(tuple(path), bool(torch.isfinite(f) and g.abs().max() <= tolerance))
+        return Trajectory(tuple(path), bool(torch.isfinite(f) and g.abs().max() <= task.tolerance))
 
     def _direction(
         self, hessian: Tensor, gradient: Tensor, hyperparameters: Hyperparameters
@@ -110,30 +101,21 @@ class TorchNewton:
             return None
         return d if torch.all(torch.isfinite(d)) else None
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
+    def script(self, task: Task) -> str:
         hessian, direction = self.sources
         return f"""import torch
 from torch import cos, cosh, exp, log, sin, sqrt, tanh
 
 
 def value(x):
-    return {objective.sources().value} + 0.0 * x[0]
+    return {task.objective.sources().value} + 0.0 * x[0]
 
 
-x = torch.tensor({literal(start)}, dtype=torch.{dtype})
-shift = {hyperparameters.get("shift", 0.0)!r}
-for _ in range({iterations}):
+x = torch.tensor({literal(task.start)}, dtype=torch.{task.dtype})
+shift = {task.hyperparameters.get("shift", 0.0)!r}
+for _ in range({task.iterations}):
     g, f = torch.func.grad_and_value(value)(x)
-    if g.abs().max() <= {tolerance!r}:
+    if g.abs().max() <= {task.tolerance!r}:
         break
     H = {hessian}(x)
     {direction}

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from optcheck.backends.function_minimizers import Minimizers
-from optcheck.backends.interface import Floats, Hyperparameters
-from optcheck.backends.minimization import Iteration, MinimizerClaim, Objective, Trajectory
+from optcheck.backends.interface import Floats
+from optcheck.backends.minimization import Iteration, MinimizerClaim, Task, Trajectory
 from optcheck.backends.scripts import literal
 
 # Of an iteration's line search; torch counts them for each call of step().
@@ -24,18 +24,10 @@ class TorchLBFGS:
     claim: MinimizerClaim
     line_search: str | None
 
-    def minimize(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> Trajectory:
-        x = torch.tensor(start, dtype=getattr(torch, dtype), requires_grad=True)
-        optimizer: Any = torch.optim.LBFGS([x], **self._options(hyperparameters, tolerance))
+    def minimize(self, task: Task) -> Trajectory:
+        objective = task.objective
+        x = torch.tensor(task.start, dtype=getattr(torch, task.dtype), requires_grad=True)
+        optimizer: Any = torch.optim.LBFGS([x], **self._options(task))
         state = optimizer.state[x]
 
         def closure() -> Any:
@@ -43,7 +35,7 @@ class TorchLBFGS:
             return objective.value(x.detach())
 
         path: list[Iteration] = []
-        for count in range(1, iterations + 1):
+        for count in range(1, task.iterations + 1):
             here = x.detach().clone()
             optimizer.step(closure)
             if state["n_iter"] < count or torch.equal(here, x):
@@ -67,27 +59,18 @@ class TorchLBFGS:
         )
         return Trajectory(tuple(path), evaluations=state["func_evals"])
 
-    def _options(self, hyperparameters: Hyperparameters, tolerance: float) -> dict[str, Any]:
+    def _options(self, task: Task) -> dict[str, Any]:
         return {
-            "history_size": int(hyperparameters["history"]),
+            "history_size": int(task.hyperparameters["history"]),
             "line_search_fn": self.line_search,
             "max_iter": 1,
             "max_eval": 1 + _EVALUATIONS,
-            "tolerance_grad": tolerance,
+            "tolerance_grad": task.tolerance,
             "tolerance_change": 0.0,
         }
 
-    def script(
-        self,
-        objective: Objective,
-        start: Floats,
-        hyperparameters: Hyperparameters,
-        *,
-        dtype: str,
-        iterations: int,
-        tolerance: float,
-    ) -> str:
-        sources = objective.sources()
+    def script(self, task: Task) -> str:
+        sources = task.objective.sources()
         return f"""import torch
 from torch import cos, cosh, exp, log, sin, sqrt, tanh
 
@@ -96,8 +79,8 @@ def value(x):
     return {sources.value} + 0.0 * x[0]
 
 
-x = torch.tensor({literal(start)}, dtype=torch.{dtype}, requires_grad=True)
-optimizer = torch.optim.LBFGS([x], **{self._options(hyperparameters, tolerance)!r})
+x = torch.tensor({literal(task.start)}, dtype=torch.{task.dtype}, requires_grad=True)
+optimizer = torch.optim.LBFGS([x], **{self._options(task)!r})
 
 
 def closure():
@@ -107,7 +90,7 @@ def closure():
     return loss
 
 
-for _ in range({iterations}):
+for _ in range({task.iterations}):
     loss = optimizer.step(closure)
     state = optimizer.state[x]
     print(loss.item(), state.get("d"), state.get("t"), x.detach())
