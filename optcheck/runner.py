@@ -25,6 +25,7 @@ from optcheck.reference import EQUATIONS
 from optcheck.reports import (
     JOURNAL,
     EquationEntry,
+    Figure,
     Journal,
     LawEntry,
     Report,
@@ -33,6 +34,7 @@ from optcheck.reports import (
     read_journal,
 )
 from optcheck.reports import Backend as BackendEntry
+from optcheck.suites import figures
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,12 @@ def run(request: Request, directory: Path, progress: Progress | None = None) -> 
             if result.key not in results:
                 arrived(result)
         notes += _run_pytest(plan, set(results), directory, arrived)
-    return build_report(plan, list(results.values()), notes)
+    report = build_report(plan, list(results.values()), notes)
+    if any(unit.law.id in figures.FIGURES and unit.subject for unit in plan.units.values()):
+        found, problems = figures.measure(list(plan.loaded), request.select, request.device)
+        report.figures = [Figure.from_dict(each) for each in found]
+        report.notes += problems
+    return report
 
 
 def _sign(request: Request, directory: Path) -> None:

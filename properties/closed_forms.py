@@ -184,6 +184,8 @@ _STATIONARY = {"learning_rate": 1.0, "beta1": 0.9, "beta2": 0.999, "epsilon": 0.
         "at least 0.3 off for beta1 = 0.9, and a correction with t + 1 at least 0.28 off at t = 1."
     ),
     oracle="statistic",
+    false_alarm=1e-9,
+    alternative="a first moment that is not corrected",
     capability="update-rule",
     equations=("adam-bias-correction",),
     about=lambda s: s.record.id == "adam" and s.claim.dialect != "uncorrected",

@@ -15,7 +15,7 @@ from .journal import JOURNAL, Journal, read_journal
 from .junit import render_junit
 from .markdown import render_markdown
 from .model import SCHEMA, Report, load_report
-from .records import Backend, EquationEntry, LawEntry, Result, Verdict
+from .records import Backend, EquationEntry, Figure, LawEntry, Result, Verdict
 from .schema import json_schema
 from .view import headline
 
@@ -25,6 +25,7 @@ __all__ = [
     "Backend",
     "Denominators",
     "EquationEntry",
+    "Figure",
     "Journal",
     "LawEntry",
     "Report",

@@ -16,6 +16,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from . import view
+from .figures import to_svg
 from .formula import to_mathml
 from .model import Report, Result
 
@@ -61,6 +62,7 @@ def _environment() -> Environment:
     )
     environment.filters.update(
         mathml=to_mathml,
+        svg=to_svg,
         ratio=view.format_ratio,
         seconds=view.format_seconds,
         options=view.format_options,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from .coverage import Denominators, backend_names, denominators, vacuous
 from .errors import ReportError
-from .records import Backend, EquationEntry, LawEntry, Result, Scalar, Verdict, plain
+from .records import Backend, EquationEntry, Figure, LawEntry, Result, Scalar, Verdict, plain
 from .schema import SCHEMA, parse, validate
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ __all__ = [
     "Backend",
     "Denominators",
     "EquationEntry",
+    "Figure",
     "LawEntry",
     "Report",
     "ReportError",
@@ -54,6 +55,7 @@ class Report:
     equations: dict[str, EquationEntry] = field(default_factory=dict)
     laws: dict[str, LawEntry] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
     schema: str = SCHEMA
 
     def __post_init__(self) -> None:
@@ -97,6 +99,7 @@ class Report:
             "backends": [backend.to_dict() for backend in self.backends],
             "laws": {key: law.to_dict() for key, law in self.laws.items()},
             "equations": {key: equation.to_dict() for key, equation in self.equations.items()},
+            "figures": [figure.to_dict() for figure in self.figures],
             "results": [result.to_dict() for result in self.results],
         }
 
@@ -113,6 +116,7 @@ class Report:
         fields = {name: value for name, value in document.items() if name != "summary"}
         fields["backends"] = [Backend.from_dict(item) for item in document["backends"]]
         fields["results"] = [Result.from_dict(item) for item in document["results"]]
+        fields["figures"] = [Figure.from_dict(item) for item in document.get("figures", ())]
         fields["laws"] = {k: LawEntry.from_dict(v) for k, v in document["laws"].items()}
         fields["equations"] = {
             key: EquationEntry.from_dict(item) for key, item in document["equations"].items()

@@ -213,3 +213,31 @@ class Backend(Record):
         )
         if self.implementations < 0:
             raise ValueError(f"{self.name}: implementations must not be negative")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure(Record):
+    """What was measured on the backends, over what theory says.
+
+    `law` judges the same thing. A panel is a dict of `title`, `lines` and `map`; a line one of
+    `label`, `role` (measured, theory or bound), `x` and `y`; a map, if there is one, has factors
+    per step `values` for rows `y` and columns `x`.
+    """
+
+    id: str
+    title: str
+    caption: str
+    law: str
+    x_label: str
+    y_label: str
+    x_scale: str = "linear"
+    y_scale: str = "linear"
+    panels: tuple[dict[str, Any], ...]
+
+    def __post_init__(self) -> None:
+        self._coerce(panels=tuple(plain(panel) for panel in self.panels))
+
+    def measured(self) -> list[str]:
+        """The labels of what was measured, each once."""
+        lines = [line for panel in self.panels for line in panel["lines"]]
+        return list(dict.fromkeys(each["label"] for each in lines if each["role"] == "measured"))

@@ -77,6 +77,8 @@ def _rise(annealing: Annealing, task: Task, place: int, chance: float) -> float:
         "below the temperature are rejected."
     ),
     oracle="statistic",
+    false_alarm=1e-9,
+    alternative="Metropolis at twice the temperature",
     capability="minimizer",
     equations=("simulated-annealing", "generalized-acceptance", "generalized-cooling"),
     about=_is_annealing,
@@ -153,6 +155,8 @@ def _states(subject: Subject, task: Task) -> Sequence[Iteration]:
         "the method accepts it with probability below 1e-15."
     ),
     oracle="statistic",
+    false_alarm=1e-9,
+    alternative="acceptance of every step",
     capability="minimizer",
     equations=("simulated-annealing", "generalized-acceptance"),
     about=_is_annealing,

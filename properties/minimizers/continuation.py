@@ -316,6 +316,8 @@ _SQUARE = 2 * math.sqrt(_TAIL / SAMPLES) + 2 * _TAIL / SAMPLES
         "variance lie outside for sigma >= 4."
     ),
     oracle="statistic",
+    false_alarm=1e-9,
+    alternative="samples of half the width",
     capability="minimizer",
     equations=("gaussian-blurred-objective",),
     about=lambda subject: _is_continuation(subject) and subject.claim.dialect == "sampled",

@@ -127,6 +127,8 @@ def rising_shares(draw: st.DrawFn, subject: Subject) -> list[float]:
         "determines the batches, and other seeds give others."
     ),
     oracle="statistic",
+    false_alarm=1e-9,
+    alternative="a share that is an eighth off",
     capability="curriculum",
     equations=("stochastic-curriculum",),
     share=0.25,
@@ -182,6 +184,8 @@ def _is_a_fair_mix(
         f"Over {SEEDS} seeds a count is further off than allowed with probability below 1e-15."
     ),
     oracle="statistic",
+    false_alarm=1e-9,
+    alternative="sampling that ignores the weights",
     capability="curriculum",
     equations=("curriculum-learning",),
     share=0.25,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from optcheck.reports import Backend, EquationEntry, LawEntry, Report, Result, Verdict
+from optcheck.reports import Backend, EquationEntry, Figure, LawEntry, Report, Result, Verdict
 
 HOSTILE = (
     "</script><script>alert('pwned')</script><img src=x onerror=alert(1)> \"quoted\" 'single'"
@@ -185,7 +185,35 @@ def build_report(*, hostile: bool = True, repeat: int = 1) -> Report:
         results=results + (_hostile(rng) if hostile else []),
         equations=_equations(hostile),
         laws={name: _law(name, title, oracle, ids) for name, title, oracle, ids in LAWS},
+        figures=[build_figure()] + [build_figure(HOSTILE)] * hostile,
         notes=["the run was interrupted; 12 checks are missing"] + [HOSTILE] * hostile,
+    )
+
+
+def build_figure(text: str = "") -> Figure:
+    """Two panels, the second one with a map; ``text`` stands wherever text may."""
+    lines = [
+        {"label": text or "numpy", "role": "measured", "x": [0.5, 1.0, 1.5], "y": [0.5, 0.1, 0.5]},
+        {"label": "torch", "role": "measured", "x": [0.5, 1.0], "y": [0.5, math.nan]},
+        {"label": text or "theory", "role": "theory", "x": [0.0, 2.0], "y": [1.0, 1.0]},
+        {"label": "bound", "role": "bound", "x": [0.0, 2.0], "y": [1.0, 2.0]},
+    ]
+    ground = {
+        "x": [0.0, 1.0],
+        "y": [0.0, 1.0, 2.0],
+        "values": [[0.1, 0.6], [0.9, 2.0], [3.0, math.inf]],
+    }
+    return Figure(
+        id=text or "contraction",
+        title=text or "Contraction by mode",
+        caption=text or "The factor per step.",
+        law=text or "mode-contraction",
+        x_label=text or "learning rate × curvature",
+        y_label=text or "factor per step",
+        panels=(
+            {"title": text, "lines": lines, "map": None},
+            {"title": text, "lines": lines, "map": ground},
+        ),
     )
 
 
