@@ -108,6 +108,14 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)
+def statistics(session: nox.Session) -> None:
+    """Count the false alarms of the statistical laws, and what they see (``-- 100`` seeds)."""
+    repetitions = session.posargs[0] if session.posargs else "1000"
+    _run(session, "optcheck.suites.statistics", *BACKENDS, "--repetitions", repetitions)
+    _run(session, "power", env={"PYTHONPATH": str(ROOT / "tests" / "laws")})
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
 def coverage(session: nox.Session) -> None:
     """List the lines of torch.optim and optax that no law enters, or of the backends named."""
     backends = [] if any(not each.startswith("-") for each in session.posargs) else BACKENDS[1:]

@@ -125,7 +125,7 @@ def main(
         tallies = campaign(backends, repetitions, jobs)
     except BackendError as error:
         sys.exit(str(error))
-    console = Console()
+    console = Console(width=100)
     console.print(table(tallies))
     alarms = [alarm for each in tallies for alarm in each.alarms]
     for alarm in alarms:

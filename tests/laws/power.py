@@ -1,6 +1,6 @@
 """How often the statistical laws see the wrong implementations that name them.
 
-``python tests/laws/power.py`` asks each of them of a fresh wrong implementation, once for each
+The session ``statistics`` asks each of them of a fresh wrong implementation, once for each
 seed, as a run in the default profile does; a slip that is seen less often than the laws promise
 is an error.
 """
@@ -52,10 +52,10 @@ def main(
     """Count how often each slip is seen; exit 1 if one is seen too rarely."""
     pairs = statistical()
     counts = list(parallel(caught, [(*pair, repetitions) for pair in pairs], jobs))
-    shown = Table("law", "wrong implementation", "what it does", f"seen of {repetitions}")
+    shown = Table("law", "wrong implementation", f"seen of {repetitions}")
     for (place, law), count in zip(pairs, counts, strict=True):
-        shown.add_row(law, str(WRONG[place]), WRONG[place].slip.what, str(count))
-    console = Console()
+        shown.add_row(law, str(WRONG[place]), str(count))
+    console = Console(width=120)
     console.print(shown)
     rare = sum(count < PROMISED * repetitions for count in counts)
     console.print(f"{len(counts)} slips, {rare} seen in less than {PROMISED:.0%} of the runs")
