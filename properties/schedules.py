@@ -57,10 +57,13 @@ def schedule_values(subject: Subject, data: st.DataObject) -> float:
 @law(
     id="schedule-starts-at-its-initial-rate",
     title="The first update uses the initial rate",
-    statement="At step 0 every schedule gives its initial rate: the count starts at 0, not at 1.",
+    statement=(
+        "At step 0 a schedule that falls gives its initial rate: the count starts at 0, not at 1."
+    ),
     oracle="exact",
     capability="schedule",
     equations=("sgd-with-learning-rate-schedule",),
+    about=lambda subject: "initial_rate" in subject.record.hyperparameters,
     share=0.4,
 )
 def schedule_start(subject: Subject, data: st.DataObject) -> float:

@@ -257,7 +257,7 @@ def _working_rates(
         return [schedule.offset_form(h(tau)) for tau in range(steps)]
     if dialect == "closed-form" or schedule.recursion is None:
         return [schedule.closed_form(h(tau)) for tau in range(steps)]
-    rates: list[Scalar] = [h(0).initial_rate]
+    rates: list[Scalar] = [schedule.first(h(0))]
     for tau in range(1, steps):
         rates.append(schedule.recursion(rates[-1], tau, h(tau)))
     return rates

@@ -18,6 +18,7 @@ from optcheck.reference.domains import (
     non_negative,
     open_unit_interval,
     positive,
+    unit_interval,
 )
 from optcheck.reference.functions import exp, floor, minimum
 from optcheck.reference.registry import equation, statement
@@ -30,7 +31,10 @@ Recursion = Callable[[Any, int, SimpleNamespace], Any]
 
 @dataclass(frozen=True)
 class Schedule:
-    """A learning-rate schedule: the rate at step tau = 0, 1, 2, ..."""
+    """A learning-rate schedule: the rate at step tau = 0, 1, 2, ...
+
+    ``first`` is the rate at 0, where a recursion begins.
+    """
 
     id: str
     title: str
@@ -40,6 +44,7 @@ class Schedule:
     closed_form: ClosedForm
     recursion: Recursion | None = None
     offset_form: ClosedForm | None = None
+    first: ClosedForm = lambda h: h.initial_rate
     family: str = "schedules"
 
     @property
@@ -129,6 +134,43 @@ def inverse_time(h: Any) -> Any:
 def step_decay(h: Any) -> Any:
     """The rate at ``h.step``."""
     return h.initial_rate * h.decay_factor ** floor(h.step / h.decay_steps)
+
+
+@equation(
+    "learning-rate-warm-up",
+    title="Linear warm-up; it starts at 0, or at a share of the rate",
+    formula=(
+        r"\eta^{(\tau)}=\eta\,\big(f+(1-f)\min(1,\tau/\tau_{\text{warm}})\big),"
+        r"\quad0\le f<1"
+    ),
+    sources=("prince:Notes Adaptive training",),
+)
+def warm_up(h: Any) -> Any:
+    """The rate at ``h.step``.
+
+    The texts start at 0, and waste the first update. With ``f`` = 1/(K + 1) and K steps the
+    update number t = 1, 2, ... has the rate ``eta min(1, t/(K + 1))``, as others count.
+    """
+    risen = minimum(h.step, h.warm_up_steps) / h.warm_up_steps
+    return h.learning_rate * (h.start_factor + (1 - h.start_factor) * risen)
+
+
+def _warm_up_start(h: Any) -> Any:
+    return h.learning_rate * h.start_factor
+
+
+def _warm_up_offset(h: Any) -> Any:
+    remaining = 1 - minimum(h.step, h.warm_up_steps) / h.warm_up_steps
+    return (_warm_up_start(h) - h.learning_rate) * remaining + h.learning_rate
+
+
+def _warm_up_recursion(previous: Any, tau: int, h: Any) -> Any:
+    if tau > h.given["warm_up_steps"]:
+        return previous
+    if h.given["start_factor"] == 0.0:  # no factor leads away from 0
+        return warm_up(h)
+    slope = 1 - h.start_factor
+    return previous * (1 + slope / (h.warm_up_steps * h.start_factor + (tau - 1) * slope))
 
 
 def _linear_offset(h: Any) -> Any:
@@ -254,5 +296,22 @@ STEP_DECAY = _schedule(
         equations=("step-decay-learning-rate-schedule",),
         closed_form=step_decay,
         recursion=_step_recursion,
+    )
+)
+LINEAR_WARM_UP = _schedule(
+    Schedule(
+        id="linear-warm-up",
+        title="Linear warm-up",
+        source="prince:Notes Adaptive training",
+        hyperparameters={
+            "learning_rate": _RATE,
+            "start_factor": unit_interval(0.0, 0.25, 0.5),
+            "warm_up_steps": _STEPS,
+        },
+        equations=("learning-rate-warm-up",),
+        closed_form=warm_up,
+        recursion=_warm_up_recursion,
+        offset_form=_warm_up_offset,
+        first=_warm_up_start,
     )
 )

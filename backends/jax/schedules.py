@@ -26,6 +26,12 @@ SCHEDULES = (
         "closed-form",
         "optax.exponential_decay(initial_rate, int(decay_steps), decay_factor, staircase=True)",
     ),
+    (
+        "linear-warm-up",
+        "offset-form",
+        "optax.warmup_constant_schedule("
+        "start_factor * learning_rate, learning_rate, int(warm_up_steps))",
+    ),
 )
 
 

@@ -46,6 +46,15 @@ def inverse_time_schedule(tau: int, *, initial_rate: float, decay_rate: float) -
     return initial_rate / (1.0 + decay_rate * tau)
 
 
+@rules.schedule("linear-warm-up")
+def linear_warm_up(
+    tau: int, *, learning_rate: float, start_factor: float, warm_up_steps: float
+) -> float:
+    """Straight up from a share of the rate, which stays."""
+    risen = min(tau, warm_up_steps) / warm_up_steps
+    return learning_rate * (start_factor + (1.0 - start_factor) * risen)
+
+
 @rules.schedule("step-schedule")
 def step_schedule(
     tau: int, *, initial_rate: float, decay_factor: float, decay_steps: float

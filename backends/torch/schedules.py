@@ -33,6 +33,14 @@ def _step(h: Hyperparameters) -> Arguments:
     return {"step_size": int(h["decay_steps"]), "gamma": h["decay_factor"]}
 
 
+def _warm_up(h: Hyperparameters) -> Arguments:
+    return {"start_factor": h["start_factor"], "total_iters": int(h["warm_up_steps"])}
+
+
+def _above_zero(h: Hyperparameters) -> str | None:
+    return None if h["start_factor"] > 0.0 else "torch's LinearLR refuses to start at 0"
+
+
 def _falling(h: Hyperparameters) -> str | None:
     falls = h["final_rate"] <= h["initial_rate"]
     return None if falls else "torch's LinearLR refuses an end factor above 1"
@@ -45,9 +53,11 @@ class TorchSchedule:
     claim: Claim
     scheduler: str
     arguments: Callable[[Hyperparameters], Arguments]
+    # the hyper-parameter that the optimizer is given
+    rate: str = "initial_rate"
 
     def rates(self, hyperparameters: Hyperparameters, steps: int) -> Sequence[float]:
-        optimizer = torch.optim.SGD([torch.zeros(1)], lr=hyperparameters["initial_rate"])
+        optimizer = torch.optim.SGD([torch.zeros(1)], lr=hyperparameters[self.rate])
         make = getattr(torch.optim.lr_scheduler, self.scheduler)
         scheduler = make(optimizer, **self.arguments(hyperparameters))
         rates = []
@@ -62,7 +72,7 @@ class TorchSchedule:
         keywords = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
         return f"""import torch
 
-optimizer = torch.optim.SGD([torch.zeros(1)], lr={hyperparameters["initial_rate"]!r})
+optimizer = torch.optim.SGD([torch.zeros(1)], lr={hyperparameters[self.rate]!r})
 scheduler = torch.optim.lr_scheduler.{self.scheduler}(optimizer, {keywords})
 computed = []
 for _ in range({steps}):
@@ -96,5 +106,17 @@ SCHEDULES = (
     ),
     TorchSchedule(
         Claim("step-schedule", "recursive", {"scheduler": "StepLR"}, _FLOAT64), "StepLR", _step
+    ),
+    TorchSchedule(
+        Claim(
+            "linear-warm-up",
+            "recursive",
+            {"scheduler": "LinearLR"},
+            _FLOAT64,
+            limits=_above_zero,
+        ),
+        "LinearLR",
+        _warm_up,
+        rate="learning_rate",
     ),
 )

@@ -114,6 +114,9 @@ RATES = {
     "decay_factor": 0.3,
     "exponent": -0.75,
     "decay_rate": 0.2,
+    "learning_rate": 0.1,
+    "start_factor": 0.25,
+    "warm_up_steps": 4.0,
 }
 
 

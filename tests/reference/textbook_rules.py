@@ -99,6 +99,12 @@ SCHEDULES: dict[str, Callable[[SimpleNamespace, int], Any]] = {
     "exponential-rate-schedule": lambda h, t: h.initial_rate * MP.exp(-h.decay_rate * t),
     "inverse-time-schedule": lambda h, t: h.initial_rate / (1 + h.decay_rate * t),
     "step-schedule": lambda h, t: h.initial_rate * h.decay_factor ** (t // int(h.decay_steps)),
+    # prince names it only; the share of the rate that it starts at is that of the libraries.
+    "linear-warm-up": lambda h, t: (
+        h.learning_rate
+        if t >= h.warm_up_steps
+        else h.learning_rate * ((h.warm_up_steps - t) * h.start_factor + t) / h.warm_up_steps
+    ),
 }
 
 
