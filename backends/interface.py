@@ -173,6 +173,14 @@ class HasGroups(Protocol):
         """Begin; the run's parameters and gradients are those of all groups in order."""
 
 
+@runtime_checkable
+class Retunes(Protocol):
+    """An update rule whose hyper-parameters can be changed in the middle of a run."""
+
+    def retune(self, run: Any, hyperparameters: Hyperparameters) -> None:
+        """Go on with these; a rule without this is resumed with them from its saved state."""
+
+
 class ScheduleRule(Protocol):
     """A learning-rate schedule of a library."""
 

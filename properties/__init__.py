@@ -12,7 +12,6 @@ from optcheck.properties import hygiene as _hygiene
 from optcheck.properties import minimizers as _minimizers
 from optcheck.properties import parameters as _parameters
 from optcheck.properties import paths as _paths
-from optcheck.properties import rates as _rates
 from optcheck.properties import reductions as _reductions
 from optcheck.properties import sampling as _sampling
 from optcheck.properties import schedules as _schedules
@@ -38,4 +37,4 @@ __all__ = [
 ]
 
 del _adam, _adaptive, _calculus, _clipping, _closed_forms, _descent, _hygiene, _minimizers
-del _parameters, _paths, _rates, _reductions, _sampling, _schedules, _signs, _surfaces
+del _parameters, _paths, _reductions, _sampling, _schedules, _signs, _surfaces

@@ -13,6 +13,7 @@ import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import NullFormatter
 
 from .records import Figure
 from .view import printable
@@ -21,7 +22,7 @@ from .view import printable
 _INK = "#010203"
 # Colours that are told apart on both grounds, with markers that are told apart in grey.
 _BACKENDS = (("#3b7dc4", "o"), ("#d0702a", "x"), ("#3f9a63", "+"), ("#a565b5", "s"))
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "text.parse_math": False,
     "font.family": "sans-serif",
@@ -45,8 +46,11 @@ _NOT_FOR_A_PAGE = re.compile(r"<(metadata|style)\b.*?</\1>", re.DOTALL)
 _NAMES = re.compile(r'\bid="|\bhref="#|\burl\(#')
 
 
-def to_svg(figure: Figure) -> Markup:
-    """The figure as an ``svg`` element that scales with the page."""
+def to_svg(figure: Figure, backends: Sequence[str]) -> Markup:
+    """The figure as an ``svg`` element that scales with the page.
+
+    ``backends`` are those of the report: each looks the same in all of its figures.
+    """
     with (
         mpl.rc_context({**_STYLE, "svg.hashsalt": printable(figure.id)}),
         warnings.catch_warnings(),
@@ -58,7 +62,7 @@ def to_svg(figure: Figure) -> Markup:
         for axes, panel in zip(
             canvas.subplots(1, count, squeeze=False)[0], figure.panels, strict=True
         ):
-            _draw(axes, figure, panel)
+            _draw(axes, figure, panel, backends)
         written = io.StringIO()
         canvas.savefig(written, format="svg", transparent=True, metadata={"Date": None})
     return Markup(_part_of_a_page(written.getvalue(), figure.id))
@@ -71,14 +75,18 @@ def _part_of_a_page(document: str, identifier: str) -> str:
     return _NAMES.sub(rf"\g<0>{own}-", element).replace(_INK, "currentColor")
 
 
-def _draw(axes: Axes, figure: Figure, panel: dict[str, Any]) -> None:
+def _draw(axes: Axes, figure: Figure, panel: dict[str, Any], backends: Sequence[str]) -> None:
     if panel["map"] is not None:
         _map(axes, panel["map"])
     for line in panel["lines"]:
-        _line(axes, figure, line)
+        _line(axes, line, backends)
     texts = {"title": panel["title"], "xlabel": figure.x_label, "ylabel": figure.y_label}
     axes.set(**{name: printable(text) for name, text in texts.items()})
     axes.set(xscale=figure.x_scale, yscale=figure.y_scale)
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter(lambda value, place: f"{value:g}")
+            axis.set_minor_formatter(NullFormatter())
     axes.legend(loc="best")
     axes.margins(x=0.03)
 
@@ -96,13 +104,16 @@ def _finite(value: Any) -> float:
     return float(value) if isinstance(value, (int, float)) else 1e9
 
 
-def _line(axes: Axes, figure: Figure, line: dict[str, Any]) -> None:
+def _line(axes: Axes, line: dict[str, Any], backends: Sequence[str]) -> None:
     if line["role"] == "measured":
-        color, marker = _look(figure.measured(), line["label"])
-        hollow = {"markerfacecolor": "none"} if marker in "os" else {}
+        place = backends.index(line["label"]) if line["label"] in backends else len(backends)
+        color, marker = _BACKENDS[place % len(_BACKENDS)]
         axes.plot(
             *(line["x"], line["y"]),
-            **{"linestyle": "none", "marker": marker, "markersize": 5, **hollow},
+            linestyle="none",
+            marker=marker,
+            markersize=5,
+            markerfacecolor="none",
             color=color,
             clip_on=False,
             label=printable(line["label"]),
@@ -110,7 +121,3 @@ def _line(axes: Axes, figure: Figure, line: dict[str, Any]) -> None:
         return
     style = "-" if line["role"] == "theory" else "--"
     axes.plot(line["x"], line["y"], style, color=_INK, linewidth=1, label=printable(line["label"]))
-
-
-def _look(labels: Sequence[str], label: str) -> tuple[str, str]:
-    return _BACKENDS[labels.index(label) % len(_BACKENDS)]

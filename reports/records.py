@@ -236,8 +236,3 @@ class Figure(Record):
 
     def __post_init__(self) -> None:
         self._coerce(panels=tuple(plain(panel) for panel in self.panels))
-
-    def measured(self) -> list[str]:
-        """The labels of what was measured, each once."""
-        lines = [line for panel in self.panels for line in panel["lines"]]
-        return list(dict.fromkeys(each["label"] for each in lines if each["role"] == "measured"))

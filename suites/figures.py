@@ -21,18 +21,20 @@ import typer
 
 from optcheck.backends import load_backend
 from optcheck.properties import Subject, units
+from optcheck.properties.descent.acceleration import curves
+from optcheck.properties.descent.modes import companion
 from optcheck.properties.descent.running import descend
 from optcheck.properties.law import Deviation, ImplementationError, NotShown
+from optcheck.properties.sampling.floors import floors as floors_of
+from optcheck.properties.sampling.noisy import TRIALS
 from optcheck.reference.rates import largest_stable_rate
+from optcheck.reference.sampling.rates import floor
 
 Floats = npt.NDArray[np.float64]
 Subjects = Sequence[Subject]
 Of = Callable[[str], Subjects]
 Data = dict[str, Any]
 
-# The floors are drawn with one seed, as many trials each.
-SEED = 0
-TRIALS = 4096
 # A run does not wait longer for its figures.
 SECONDS = 120
 # A factor per step that no stable rule has; larger ones are not told apart.
@@ -154,17 +156,58 @@ def _momentum(subject: Subject, coefficient: float) -> dict[str, float]:
     return {name: value for name, value in given.items() if name in domains}
 
 
+def acceleration(of: Of) -> Data | None:
+    """The excess error on the chain of quadratics, by step, with and without momentum."""
+    nodes, steps = 101, 50
+    # What looks ahead by itself, or else what can be given the gradient ahead.
+    fastest = {each.backend.name: each for each in [*of("momentum"), *of("nesterov")]}
+    counts = np.arange(1.0, steps + 1.0)
+    marked = np.unique(np.geomspace(1.0, steps, 16).astype(int)) - 1
+    slow, fast, theory = [], [], []
+    for name, nesterov in fastest.items():
+        descent = companion(nesterov, "gradient-descent")
+        if descent is None:
+            continue
+        with suppress(Deviation, ImplementationError, NotShown):
+            found = curves(nesterov, descent, nodes=nodes, steps=steps)
+            slow.append(_line(name, "measured", counts[marked], found.descent[marked]))
+            fast.append(_line(name, "measured", counts[marked], found.nesterov[marked]))
+            theory = [
+                _line("L R²/(2k)", "bound", counts, found.descent_bound),
+                _line("2 L R²/(k + 1)²", "bound", counts, found.nesterov_bound),
+                _line("no method is lower", "theory", counts, found.floor),
+            ]
+    if not slow:
+        return None
+    return {
+        "id": "acceleration",
+        "title": "Nesterov's momentum against gradient descent",
+        "caption": (
+            f"Excess error on a chain of {nodes} quadratics, at the rate 1/L. Each stays below "
+            "its bound, and no method that follows gradients comes below the line."
+        ),
+        "x_label": "step k",
+        "y_label": "excess error",
+        "x_scale": "log",
+        "y_scale": "log",
+        "panels": [
+            _panel("Gradient descent", [*slow, theory[0], theory[2]]),
+            _panel("Nesterov's method", [*fast, theory[1], theory[2]]),
+        ],
+    }
+
+
 def floors(of: Of) -> Data | None:
     """The stationary variance of stochastic gradient descent, by learning rate."""
-    rates = np.geomspace(0.01, 1.0, 9)
+    rates = np.geomspace(0.02, 1.0, 7)
 
     def one(subject: Subject) -> Floats:
-        return np.array([_floor(subject, float(rate)) for rate in rates])
+        return np.array([each.measured for each in floors_of(subject, rates.tolist())])
 
     if not (lines := _measured(of("gradient-descent"), rates, one)):
         return None
-    fine = np.geomspace(0.01, 1.0, 50)
-    lines.append(_line("η/(2 − η)", "theory", fine, fine / (2.0 - fine)))
+    fine = np.geomspace(0.02, 1.0, 50)
+    lines.append(_line("η/(2 − η)", "theory", fine, np.array([floor(x, 1.0) for x in fine])))
     return {
         "id": "floors",
         "title": "The floor of stochastic gradient descent",
@@ -178,20 +221,6 @@ def floors(of: Of) -> Data | None:
         "y_scale": "log",
         "panels": [_panel("", lines)],
     }
-
-
-def _floor(subject: Subject, rate: float) -> float:
-    """From the minimum on; after so many steps all but 1e-4 of the floor is there."""
-    generator = np.random.default_rng(SEED)
-    steps = int(np.ceil(4.7 / rate))
-    path = descend(
-        subject,
-        {"learning_rate": rate},
-        np.zeros(TRIALS),
-        lambda w: w - generator.standard_normal(TRIALS),
-        steps,
-    )
-    return float(np.mean(path[-1] ** 2))
 
 
 def _on_a_quadratic(
@@ -237,7 +266,8 @@ def _panel(title: str, lines: Sequence[Data], ground: Data | None = None) -> Dat
 FIGURES: dict[str, Callable[[Of], Data | None]] = {
     "quadratic-mode-contraction": contraction,
     "largest-stable-learning-rate": stability,
-    "constant-rate-noise-floor": floors,
+    "nesterov-convex-rate": acceleration,
+    "noise-floor": floors,
 }
 
 

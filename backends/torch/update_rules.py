@@ -132,6 +132,11 @@ class TorchRule:
         run.optimizer.load_state_dict(torch.load(io.BytesIO(saved)))
         return run
 
+    def retune(self, run: TorchRun, hyperparameters: Hyperparameters) -> None:
+        # What is loaded brings the hyper-parameters with which it was saved.
+        for group in run.optimizer.param_groups:
+            group.update(self._arguments(hyperparameters))
+
     def start_groups(
         self, groups: Sequence[tuple[Sequence[torch.Tensor], Hyperparameters]]
     ) -> TorchRun:

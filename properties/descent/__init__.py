@@ -1,3 +1,27 @@
 """Laws about gradient descent, momentum and Nesterov; each module registers its own."""
 
 from __future__ import annotations
+
+from optcheck.properties.descent import acceleration as _acceleration
+from optcheck.properties.descent import adam as _adam
+from optcheck.properties.descent import convergence as _convergence
+from optcheck.properties.descent import momentum as _momentum
+from optcheck.properties.descent import nesterov as _nesterov
+from optcheck.properties.descent import quadratics as _quadratics
+from optcheck.properties.descent import regimes as _regimes
+from optcheck.properties.descent import searches as _searches
+from optcheck.properties.descent import stability as _stability
+from optcheck.properties.descent import steps as _steps
+
+del (
+    _acceleration,
+    _adam,
+    _convergence,
+    _momentum,
+    _nesterov,
+    _quadratics,
+    _regimes,
+    _searches,
+    _stability,
+    _steps,
+)
