@@ -61,6 +61,8 @@ class FunctionDerivativeRule(FunctionPart):
         return f"""{import_rule(self.function)}
 
 {objective_lines(objective)}
+objective.structure = {objective.structure!r}
+objective.coefficients = {objective.coefficients!r}
 print(rule(objective, {native}))
 """
 

@@ -64,7 +64,7 @@ def objective_lines(objective: Objective) -> str:
     more += "".join(f"    {name}={text},\n" for name, text in sources.functions.items())
     return f"""from types import SimpleNamespace
 
-from numpy import cos, cosh, exp, log, sin, sqrt, tanh
+from numpy import cos, cosh, exp, log, log1p, sin, sqrt, tanh, where
 
 objective = SimpleNamespace(
     dimension={objective.dimension},

@@ -60,7 +60,10 @@ class FactorizationRule(Protocol):
     claim: Claim
 
     def factor(self, matrix: Floats, *, dtype: str) -> Mapping[str, Floats] | None:
-        """The factors by name, or None where the library says that there are none."""
+        """The factors by name, or None where the library says that there are none.
+
+        Eigenvalues alone are asked of stacks of matrices too, shape ``(k, n, n)``.
+        """
 
     def script(self, matrix: Floats, *, dtype: str) -> str:
         """Python that prints the factors with the library alone."""

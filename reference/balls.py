@@ -225,6 +225,23 @@ class Scalar:
         with ball_arithmetic():
             return Scalar(function(self.ball), self.bits)
 
+    def function(self, name: str) -> Scalar:
+        """``exp``, ``log``, ``sin`` ... of the ball, rounded as vectorised kernels may round it.
+
+        NumPy holds its own, in float32, to four units. With what SAFETY adds, that is four
+        roundings to nearest.
+        """
+        result = self.apply(lambda ball: getattr(ball, name)())
+        return result.elementary().elementary().elementary()
+
+    def where_positive(self, positive: Scalar, otherwise: Scalar) -> Scalar:
+        """One of two, by the sign; an undecided ball covers both."""
+        with ball_arithmetic():
+            low, high = self.ball.lower(), self.ball.upper()
+        if high <= 0:
+            return otherwise
+        return positive if low > 0 else positive.pair(otherwise, lambda a, b: a.union(b))
+
     def pair(self, other: Any, function: Callable[[arb, arb], arb]) -> Scalar:
         """A function of two scalars, at the lower precision of the two."""
         result = self._with(other, function)

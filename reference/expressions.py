@@ -57,6 +57,14 @@ class Expression:
         """Its logarithm."""
         return Expression(f"log({self.text})")
 
+    def function(self, name: str) -> Expression:
+        """An elementary function of it."""
+        return Expression(f"{name}({self.text})")
+
+    def where_positive(self, positive: Expression, otherwise: Expression) -> Expression:
+        """One of two, by its sign."""
+        return Expression(f"where({self.text} > 0, {positive.text}, {otherwise.text})")
+
     def max(self, other: Expression) -> Expression:
         """The larger one."""
         return Expression(f"max({self.text}, {other.text})")

@@ -147,8 +147,8 @@ def dot(first: Any, second: Any) -> Any:
 
 def total(terms: Sequence[Any]) -> Any:
     """The sum of ``terms``; of balls, with a bound that holds for every order of summation."""
-    if isinstance(terms[0], Scalar):
-        return Scalar.total(terms)
+    if not isinstance(terms[0], Balls) and hasattr(terms[0], "total"):
+        return terms[0].total(terms)
     return functools.reduce(operator.add, terms)
 
 

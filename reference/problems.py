@@ -314,7 +314,13 @@ class Functions:
         if self._namespace is not None:
             function: Callable[[Any], Any] = getattr(self._namespace, name)
             return function
-        return lambda scalar: scalar.apply(lambda ball: getattr(ball, name)()).elementary()
+        return lambda scalar: scalar.function(name)
+
+    def where_positive(self, condition: Any, positive: Any, otherwise: Any) -> Any:
+        """``positive`` where ``condition`` is above 0, else ``otherwise``."""
+        if self._namespace is None:
+            return condition.where_positive(positive, otherwise)
+        return self._namespace.where(condition > 0, positive, otherwise)
 
 
 def _combination(x: Any, row: Sequence[float], z: Sequence[Any]) -> Any:
@@ -376,35 +382,3 @@ LOG_COSH = Elementary(
 )
 # Its stationary point 0 is a saddle, between two minima at y**2 = 8 (errata P12).
 SADDLE = Polynomial(2, ((1.0, (2, 0)), (-1.0, (0, 2)), (0.0625, (0, 4))), minimum=-4.0)
-
-
-@dataclass(frozen=True)
-class Named:
-    """A problem with a name, for lists and benchmarks."""
-
-    id: str
-    title: str
-    problem: Problem
-    minimum: float
-
-
-def _geometric(count: int, condition_number: float) -> Sequence[float]:
-    return [condition_number ** (index / (count - 1)) for index in range(count)]
-
-
-PROBLEMS = {
-    each.id: each
-    for each in (
-        Named("bowl", "Quadratic with equal curvatures", diagonal(1.0, 1.0), 0.0),
-        Named("ravine", "Quadratic with condition number 100", diagonal(1.0, 100.0), 0.0),
-        Named(
-            "spectrum",
-            "Quadratic with ten curvatures over three decades",
-            diagonal(*_geometric(10, 1e3)),
-            0.0,
-        ),
-        Named("rosenbrock", "Rosenbrock's curved valley, as residuals", ROSENBROCK, 0.0),
-        Named("log-cosh", "Convex, and Newton's full step diverges", LOG_COSH, 0.0),
-        Named("saddle", "A saddle between two minima", SADDLE, -4.0),
-    )
-}

@@ -104,14 +104,19 @@ class JaxBackend(Minimizers):
     def clippings(self) -> Sequence[OptaxClipping]:
         return clippings(flushes_subnormals=self._flushes_subnormals)
 
+    @property
+    def _on_the_host(self) -> bool:
+        """Where the parts of training are computed; they are not told a device yet."""
+        return bool(self.device.platform == "cpu")
+
     def derivatives(self) -> Sequence[DerivativeRule]:
-        return DERIVATIVES
+        return DERIVATIVES if self._on_the_host else ()
 
     def losses(self) -> Sequence[LossRule]:
-        return LOSSES
+        return LOSSES if self._on_the_host else ()
 
     def factorizations(self) -> Sequence[FactorizationRule]:
-        return FACTORIZATIONS
+        return FACTORIZATIONS if self._on_the_host else ()
 
     def loaders(self) -> Sequence[LoaderRule]:
-        return LOADERS
+        return LOADERS if self._on_the_host else ()

@@ -35,7 +35,7 @@ from optcheck.reference.problems import Polynomial, Problem
 
 # Far above what rounding leaves of a gradient of the functions below.
 TOLERANCE = 1e-6
-SAMPLES = 1024
+SAMPLES = 4096
 # Its widest blur has one minimum. That one becomes the shallower of the two of the function.
 MISLEADING = Polynomial(1, ((0.25, (6,)), (-0.25, (5,)), (-1.0, (4,)), (1.25, (3,)), (-1.0, (1,))))
 SHALLOW = 1.6233531107404657

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wrong_accumulation
+import wrong_activations
 import wrong_adadelta
 import wrong_adam
 import wrong_adam_variants
@@ -14,16 +15,25 @@ import wrong_clippings
 import wrong_conjugate_gradients
 import wrong_continuation
 import wrong_coordinate_descent
+import wrong_costs
 import wrong_curriculum
 import wrong_decay
+import wrong_derivatives
 import wrong_descent
+import wrong_descent_rates
+import wrong_factorizations
 import wrong_gradients
 import wrong_hygiene
 import wrong_interpolation
 import wrong_l_bfgs
 import wrong_levenberg_marquardt
+import wrong_likelihoods
 import wrong_line_searches
+import wrong_loaders
+import wrong_losses
+import wrong_minibatches
 import wrong_momentum
+import wrong_momentum_rates
 import wrong_nadam
 import wrong_natural_gradient
 import wrong_nesterov
@@ -36,7 +46,11 @@ import wrong_rprop
 import wrong_schedules
 import wrong_shown_matrices
 import wrong_signs
+import wrong_stochastic_rates
+import wrong_surfaces
 import wrong_swats
+import wrong_training
+import wrong_warm_up
 from wrong_variants import Family, Wrong
 
 FAMILIES: list[Family] = [
@@ -56,9 +70,11 @@ FAMILIES: list[Family] = [
     *wrong_swats.FAMILIES,
     *wrong_accumulation.FAMILIES,
     *wrong_schedules.FAMILIES,
+    *wrong_warm_up.FAMILIES,
     *wrong_clippings.FAMILIES,
     *wrong_hygiene.FAMILIES,
     *wrong_descent.FAMILIES,
+    *wrong_derivatives.FAMILIES,
     *wrong_conjugate_gradients.FAMILIES,
     *wrong_levenberg_marquardt.FAMILIES,
     *wrong_bfgs.FAMILIES,
@@ -72,10 +88,23 @@ FAMILIES: list[Family] = [
     *wrong_natural_gradient.FAMILIES,
     *wrong_coordinate_descent.FAMILIES,
     *wrong_line_searches.FAMILIES,
+    *wrong_loaders.FAMILIES,
+    *wrong_losses.FAMILIES,
+    *wrong_likelihoods.FAMILIES,
+    *wrong_activations.FAMILIES,
     *wrong_interpolation.FAMILIES,
+    *wrong_factorizations.FAMILIES,
 ]
 WRONG: list[Wrong] = [
     *(wrong for family in FAMILIES for wrong in family.variants()),
+    *wrong_costs.WRONG,
+    *wrong_descent_rates.WRONG,
     *wrong_gradients.WRONG,
+    *wrong_loaders.WRONG,
+    *wrong_minibatches.WRONG,
+    *wrong_momentum_rates.WRONG,
     *wrong_reductions.WRONG,
+    *wrong_stochastic_rates.WRONG,
+    *wrong_surfaces.WRONG,
+    *wrong_training.WRONG,
 ]

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from optcheck.properties.minimizers.drawing import fits, quadratics, quartics, starts
 from optcheck.reference import FORMATS
 from optcheck.reference.balls import Arithmetic
+from optcheck.reference.named_problems import PROBLEMS
 from optcheck.reference.problems import (
     LOG_COSH,
-    PROBLEMS,
     ROSENBROCK,
     SADDLE,
     Polynomial,

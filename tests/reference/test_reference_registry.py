@@ -38,8 +38,8 @@ from optcheck.reference.registry import modifier
 
 # A place in a text or in a library's documentation; a paper may be named as a whole.
 SOURCE = re.compile(
-    r"(bishop|goodfellow|prince|trofimov|nocedal-wright|optax|optimistix|scipy|torch)\b.*:.+"
-    r"|(Cauchy-Schwarz|dozat|graves|igel-huesken|johnson-zhang|keskar-socher|kingma-ba|liu"
+    r"(bishop|goodfellow|prince|slides|trofimov|nocedal-wright|optax|optimistix|scipy|torch)\b.*:.+"
+    r"|(Cauchy-Schwarz|cohen|dozat|graves|igel-huesken|johnson-zhang|keskar-socher|kingma-ba|liu"
     r"|loshchilov-hutter|polyak|reddi|zaheer)(:.+)?"
 )
 
@@ -101,7 +101,8 @@ def test_a_procedure_says_what_it_is(record: Procedure) -> None:
     assert set(record.extra) <= set(record.dialects)
     assert SOURCE.fullmatch(record.source)
     assert record.title
-    assert record.family == "minimizers"
+    own = {"minimizer", "line-search", "interpolation", "curriculum", "pretraining"}
+    assert (record.family == "minimizers") == (record.capability in own)
 
 
 def test_ids_are_taken_once() -> None:
