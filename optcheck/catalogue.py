@@ -18,7 +18,7 @@ from optcheck.reference import (
     PROCEDURES,
     SCHEDULES,
 )
-from optcheck.reference.problems import PROBLEMS
+from optcheck.reference.named_problems import PROBLEMS
 
 Row = dict[str, Any]
 
