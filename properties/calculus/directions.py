@@ -21,8 +21,8 @@ from optcheck.reference.calculus.derivatives import derivative_at
 from optcheck.reference.oracle import Bound
 
 _FLOAT64 = ("float64",)
-# What the laws compute themselves, in double precision, has at most 10 terms: a product of vectors and
-# two norms round less than 4 * 10 + 8 times.
+# What the laws compute themselves, in double precision, has at most 10 terms: a product of
+# vectors and two norms round less than 4 * 10 + 8 times.
 _OWN = 64 * 2.0**-53
 
 

@@ -33,8 +33,8 @@ Values = Callable[[Any], Sequence[Any]]
 _FLOAT64 = ("float64",)
 # So short that a ball around the segment is a narrow one.
 _LENGTHS = (2.0**-6, 2.0**-9, 2.0**-12)
-# What the laws compute themselves, in double precision, are products of vectors of at most 10 terms and
-# a few additions: less than 32 roundings.
+# What the laws compute themselves, in double precision, are products of vectors of at most 10
+# terms and a few additions: less than 32 roundings.
 _OWN = 32 * 2.0**-53
 
 
