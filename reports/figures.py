@@ -59,10 +59,10 @@ def to_svg(figure: Figure, backends: Sequence[str]) -> Markup:
         warnings.simplefilter("ignore")
         count = len(figure.panels)
         canvas = Canvas(figsize=(_WIDTH * count, _HEIGHT), layout="constrained")
-        for axes, panel in zip(
-            canvas.subplots(1, count, squeeze=False)[0], figure.panels, strict=True
-        ):
+        panels = canvas.subplots(1, count, squeeze=False)[0]
+        for axes, panel in zip(panels, figure.panels, strict=True):
             _draw(axes, figure, panel, backends)
+        _legend(canvas, panels)
         written = io.StringIO()
         canvas.savefig(written, format="svg", transparent=True, metadata={"Date": None})
     return Markup(_part_of_a_page(written.getvalue(), figure.id))
@@ -87,8 +87,18 @@ def _draw(axes: Axes, figure: Figure, panel: dict[str, Any], backends: Sequence[
         if axis.get_scale() == "log":
             axis.set_major_formatter(lambda value, place: f"{value:g}")
             axis.set_minor_formatter(NullFormatter())
-    axes.legend(loc="best")
     axes.margins(x=0.03)
+
+
+def _legend(canvas: Canvas, panels: Sequence[Axes]) -> None:
+    """One for all panels, below them."""
+    found: dict[str, Any] = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        found.update(zip(labels, handles, strict=True))
+    canvas.legend(
+        found.values(), found.keys(), loc="outside lower center", ncols=2 + 2 * len(panels)
+    )
 
 
 def _map(axes: Axes, grid: dict[str, Any]) -> None:

@@ -265,9 +265,9 @@ def _panel(title: str, lines: Sequence[Data], ground: Data | None = None) -> Dat
 
 FIGURES: dict[str, Callable[[Of], Data | None]] = {
     "quadratic-mode-contraction": contraction,
+    "noise-floor": floors,
     "largest-stable-learning-rate": stability,
     "nesterov-convex-rate": acceleration,
-    "noise-floor": floors,
 }
 
 

@@ -52,7 +52,7 @@ def test_arithmetic_with_integers_on_either_side(mode: automatic.Mode) -> None:
     assert [float(each.mid()) for each in balls(found)] == [-7.0, 1.0 - 1.0 / 64.0]
 
 
-@pytest.mark.parametrize(("problem", "point"), PROBLEMS, ids=str)
+@pytest.mark.parametrize(("problem", "point"), PROBLEMS)
 def test_modes_find_the_written_out_derivatives(problem: Problem, point: list[float]) -> None:
     x = scalars(point, EXACT)
     gradient = balls(problem.gradient(x))
@@ -99,7 +99,7 @@ def test_a_kink_has_no_slope_and_an_undecided_one_has_both(mode: automatic.Mode)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize(("problem", "point"), PROBLEMS[:4], ids=str)
+@pytest.mark.parametrize(("problem", "point"), PROBLEMS[:4])
 def test_working_balls_cover_the_value_and_are_narrow(
     problem: Problem, point: list[float], dtype: str
 ) -> None:
