@@ -20,12 +20,7 @@ import numpy as np
 from optcheck.backends.interface import Claim, Floats, Hyperparameters
 from optcheck.backends.minimization import Objective
 from optcheck.backends.scripts import import_rule, literal, name_of, objective_lines
-from optcheck.backends.training import (
-    DerivativeRule,
-    FactorizationRule,
-    LoaderRule,
-    LossRule,
-)
+from optcheck.backends.training import Training
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -157,33 +152,15 @@ for epoch in rule({examples}, {batch_size}, {epochs}, {seed}):
 """
 
 
-class FunctionTraining:
+class FunctionTraining(Training):
     """Decorators that register plain functions as parts of training."""
 
-    def __init__(self) -> None:
-        self._derivatives: list[DerivativeRule] = []
-        self._losses: list[LossRule] = []
-        self._factorizations: list[FactorizationRule] = []
-        self._loaders: list[LoaderRule] = []
-
-    def extend_training(self, other: FunctionTraining) -> None:
+    def extend_training(self, other: Training) -> None:
         """Take over what ``other`` has, after what is here."""
         self._derivatives += other.derivatives()
         self._losses += other.losses()
         self._factorizations += other.factorizations()
         self._loaders += other.loaders()
-
-    def derivatives(self) -> Sequence[DerivativeRule]:
-        return self._derivatives
-
-    def losses(self) -> Sequence[LossRule]:
-        return self._losses
-
-    def factorizations(self) -> Sequence[FactorizationRule]:
-        return self._factorizations
-
-    def loaders(self) -> Sequence[LoaderRule]:
-        return self._loaders
 
     def derivative(
         self, method: str, *, dialect: str, **claimed: Any

@@ -84,3 +84,32 @@ class LoaderRule(Protocol):
 
     def script(self, examples: int, batch_size: int, epochs: int, seed: int) -> str:
         """Python that prints the batches with the library alone."""
+
+
+class Training:
+    """The parts of training that a library has."""
+
+    def __init__(
+        self,
+        *,
+        derivatives: Sequence[DerivativeRule] = (),
+        losses: Sequence[LossRule] = (),
+        factorizations: Sequence[FactorizationRule] = (),
+        loaders: Sequence[LoaderRule] = (),
+    ) -> None:
+        self._derivatives = list(derivatives)
+        self._losses = list(losses)
+        self._factorizations = list(factorizations)
+        self._loaders = list(loaders)
+
+    def derivatives(self) -> Sequence[DerivativeRule]:
+        return self._derivatives
+
+    def losses(self) -> Sequence[LossRule]:
+        return self._losses
+
+    def factorizations(self) -> Sequence[FactorizationRule]:
+        return self._factorizations
+
+    def loaders(self) -> Sequence[LoaderRule]:
+        return self._loaders

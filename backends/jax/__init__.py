@@ -7,6 +7,7 @@ then computed in float32. float64 runs with x64 on.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,12 +26,21 @@ from optcheck.backends.jax.loaders import LOADERS
 from optcheck.backends.jax.losses import LOSSES
 from optcheck.backends.jax.schedules import OptaxSchedule, schedules
 from optcheck.backends.jax.update_rules import OptaxRule, update_rules
-from optcheck.backends.training import DerivativeRule, FactorizationRule, LoaderRule, LossRule
+from optcheck.backends.training import Training
 
 __all__ = ["JaxBackend", "x64"]
 
 
-class JaxBackend(Minimizers):
+# The parts of training are not told a device yet: elsewhere than on the CPU there are none.
+_TRAINING: dict[str, Any] = {
+    "derivatives": DERIVATIVES,
+    "losses": LOSSES,
+    "factorizations": FACTORIZATIONS,
+    "loaders": LOADERS,
+}
+
+
+class JaxBackend(Minimizers, Training):
     """optax and the minimizers of JAX on one platform."""
 
     name = "jax"
@@ -55,7 +65,8 @@ class JaxBackend(Minimizers):
     )
 
     def __init__(self, device: str = "cpu") -> None:
-        super().__init__()
+        Minimizers.__init__(self)
+        Training.__init__(self, **_TRAINING if device == "cpu" else {})
         for each in minimizers.FAMILIES:
             self.extend(each.rules)
         platform = "gpu" if device == "cuda" else device
@@ -103,20 +114,3 @@ class JaxBackend(Minimizers):
 
     def clippings(self) -> Sequence[OptaxClipping]:
         return clippings(flushes_subnormals=self._flushes_subnormals)
-
-    @property
-    def _on_the_host(self) -> bool:
-        """Where the parts of training are computed; they are not told a device yet."""
-        return bool(self.device.platform == "cpu")
-
-    def derivatives(self) -> Sequence[DerivativeRule]:
-        return DERIVATIVES if self._on_the_host else ()
-
-    def losses(self) -> Sequence[LossRule]:
-        return LOSSES if self._on_the_host else ()
-
-    def factorizations(self) -> Sequence[FactorizationRule]:
-        return FACTORIZATIONS if self._on_the_host else ()
-
-    def loaders(self) -> Sequence[LoaderRule]:
-        return LOADERS if self._on_the_host else ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +19,21 @@ from optcheck.backends.torch.losses import LOSSES
 from optcheck.backends.torch.schedules import SCHEDULES, TorchSchedule
 from optcheck.backends.torch.table import DTYPES, FOREACH, SINGLE, claims
 from optcheck.backends.torch.update_rules import TorchRule
-from optcheck.backends.training import DerivativeRule, FactorizationRule, LoaderRule, LossRule
+from optcheck.backends.training import Training
 
 __all__ = ["TorchBackend"]
 
 
-class TorchBackend(Minimizers):
+# The parts of training are not told a device yet: elsewhere than on the CPU there are none.
+_TRAINING: dict[str, Any] = {
+    "derivatives": DERIVATIVES,
+    "losses": LOSSES,
+    "factorizations": FACTORIZATIONS,
+    "loaders": LOADERS,
+}
+
+
+class TorchBackend(Minimizers, Training):
     """torch on one device."""
 
     name = "torch"
@@ -37,7 +47,8 @@ class TorchBackend(Minimizers):
     )
 
     def __init__(self, device: str = "cpu") -> None:
-        super().__init__()
+        Minimizers.__init__(self)
+        Training.__init__(self, **_TRAINING if device == "cpu" else {})
         for each in minimizers.FAMILIES:
             self.extend(each.rules)
         if device == "cuda" and not torch.cuda.is_available():
@@ -91,20 +102,3 @@ class TorchBackend(Minimizers):
             for method in CALLS
             for options in (SINGLE, FOREACH)
         ]
-
-    @property
-    def _on_the_host(self) -> bool:
-        """Where the parts of training are computed; they are not told a device yet."""
-        return bool(self.device.type == "cpu")
-
-    def derivatives(self) -> Sequence[DerivativeRule]:
-        return DERIVATIVES if self._on_the_host else ()
-
-    def losses(self) -> Sequence[LossRule]:
-        return LOSSES if self._on_the_host else ()
-
-    def factorizations(self) -> Sequence[FactorizationRule]:
-        return FACTORIZATIONS if self._on_the_host else ()
-
-    def loaders(self) -> Sequence[LoaderRule]:
-        return LOADERS if self._on_the_host else ()

@@ -93,7 +93,7 @@ HESSIAN = [
         fixed(lambda objective, x: np.triu(objective.hessian(x))),
     ),
     Slip(
-        "diagonal",
+        "without-couplings",
         "gives the diagonal alone",
         MINIMUM,
         fixed(lambda objective, x: np.diag(np.diag(objective.hessian(x)))),
