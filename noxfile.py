@@ -109,9 +109,10 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)
 def statistics(session: nox.Session) -> None:
-    """Count the false alarms of the statistical laws, and what they see (``-- 100`` seeds)."""
-    repetitions = session.posargs[0] if session.posargs else "1000"
-    _run(session, "optcheck.suites.statistics", *BACKENDS, "--repetitions", repetitions)
+    """Count the false alarms of the statistical laws (``-- numpy --repetitions 100``), and what
+    they see of wrong implementations.
+    """
+    _run(session, "optcheck.suites.statistics", *with_backends(session.posargs))
     _run(session, "power", env={"PYTHONPATH": str(ROOT / "tests" / "laws")})
 
 

@@ -50,7 +50,7 @@ class Tally:
         )
 
 
-def campaign(specs: Sequence[str], repetitions: int, jobs: int) -> list[Tally]:
+def campaign(specs: Sequence[str], repetitions: int, profile: str, jobs: int) -> list[Tally]:
     """Ask all statistical laws of ``specs`` with the seeds 0 ... repetitions - 1.
 
     Raises
@@ -65,7 +65,7 @@ def campaign(specs: Sequence[str], repetitions: int, jobs: int) -> list[Tally]:
         for start, key in itertools.product(starts, keys)
     ]
     totals: dict[str, Tally] = {}
-    for tally in parallel(partial(_ask, tuple(specs)), tasks, jobs):
+    for tally in parallel(partial(_ask, tuple(specs), profile), tasks, jobs):
         known = totals.get(tally.law)
         totals[tally.law] = tally if known is None else known + tally
     return list(totals.values())
@@ -92,12 +92,12 @@ def _asked(specs: tuple[str, ...]) -> dict[str, Unit]:
     }
 
 
-def _ask(specs: tuple[str, ...], task: tuple[str, range]) -> Tally:
+def _ask(specs: tuple[str, ...], profile: str, task: tuple[str, range]) -> Tally:
     key, seeds = task
     unit, known = _asked(specs)[key], load_known([SHIPPED])
     alarms, worst = [], 0.0
     for seed in seeds:
-        outcome = judge(unit, execute(unit, PROFILES["default"], seed), known)
+        outcome = judge(unit, execute(unit, PROFILES[profile], seed), known)
         if outcome.verdict not in ("pass", "known", "unsupported"):
             alarms.append(f"{key} with seed {seed}: {outcome.message}")
         elif outcome.verdict == "pass":
@@ -118,11 +118,14 @@ def table(tallies: Iterable[Tally]) -> Table:
 def main(
     backends: Annotated[list[str], typer.Argument(help="Backends, as optcheck run takes them.")],
     repetitions: Annotated[int, typer.Option(help="Seeds for each implementation.")] = 1000,
+    profile: Annotated[str, typer.Option(help="quick, default or thorough.")] = "default",
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Count the false alarms of all statistical laws; exit 1 if there is one."""
+    if profile not in PROFILES:
+        sys.exit(f"--profile={profile} is not one of {', '.join(PROFILES)}")
     try:
-        tallies = campaign(backends, repetitions, jobs)
+        tallies = campaign(backends, repetitions, profile, jobs)
     except BackendError as error:
         sys.exit(str(error))
     console = Console(width=100)
