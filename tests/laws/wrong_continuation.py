@@ -175,10 +175,10 @@ SAMPLED_SLIPS = [
         fixed(sampled(lambda objective, width, random: quadrature(objective, width / 2))),
     ),
     Slip(
-        "variance",
-        "takes the variance for the width",
+        "doubled-variance",
+        "blurs with exp(sigma^2 Laplacian)",
         FAIR,
-        fixed(sampled(lambda objective, width, random: quadrature(objective, width**2))),
+        fixed(sampled(lambda objective, width, random: quadrature(objective, width * 2**0.5))),
     ),
     Slip("uniform", "draws between plus and minus the width", FAIR, fixed(sampled(_uniform))),
     Slip("single", "draws one sample whatever it is told", FAIR, fixed(sampled(_single))),
