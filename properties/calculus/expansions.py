@@ -75,7 +75,9 @@ def _bound(explained: Sequence[arb], left: Sequence[arb], allowed: Floats) -> Bo
 
 def _allowed(subject: Subject, question: Question, found: Floats) -> Floats:
     """What the answer may be off by, and what its products in double precision are."""
-    allowed: Floats = expected(subject, question).allowed() + _OWN * np.abs(found)
+    # An answer that is not finite is allowed nothing, and so deviates.
+    size = np.abs(np.where(np.isfinite(found), found, 0.0))
+    allowed: Floats = expected(subject, question).allowed() + _OWN * size
     return allowed
 
 

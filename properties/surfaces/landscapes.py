@@ -70,8 +70,11 @@ class Landscape:
         return self.found("hessian", point)
 
     def found(self, method: str, point: npt.ArrayLike) -> Floats:
-        """What the backend computes."""
-        return questions.answer(self.asked(method), self.question(point))
+        """What the backend computes; no surface is infinite or undefined anywhere."""
+        found = questions.answer(self.asked(method), self.question(point))
+        if not np.isfinite(found).all():
+            raise self.deviation(f"the {method} is {found.tolist()}", point, method)
+        return found
 
     def quantity(self, method: str, point: npt.ArrayLike) -> Quantity | Bound:
         """What is to be computed, flat, and how far off rounding may put it."""
