@@ -50,22 +50,31 @@ class Tally:
         )
 
 
-def campaign(specs: Sequence[str], repetitions: int, profile: str, jobs: int) -> list[Tally]:
-    """Ask all statistical laws of ``specs`` with the seeds 0 ... repetitions - 1.
+@dataclass(frozen=True)
+class Campaign:
+    """What is asked: the statistical laws, of these backends, as far as ``select`` holds."""
+
+    backends: tuple[str, ...]
+    profile: str
+    select: str
+
+
+def run(campaign: Campaign, repetitions: int, jobs: int) -> list[Tally]:
+    """Ask with the seeds 0 ... repetitions - 1.
 
     Raises
     ------
     BackendError
         A backend cannot be loaded.
     """
-    keys = list(_asked(tuple(specs)))
+    keys = list(_asked(campaign))
     starts = range(0, repetitions, CHUNK)
     tasks = [
         (key, range(start, min(start + CHUNK, repetitions)))
         for start, key in itertools.product(starts, keys)
     ]
     totals: dict[str, Tally] = {}
-    for tally in parallel(partial(_ask, tuple(specs), profile), tasks, jobs):
+    for tally in parallel(partial(_ask, campaign), tasks, jobs):
         known = totals.get(tally.law)
         totals[tally.law] = tally if known is None else known + tally
     return list(totals.values())
@@ -81,23 +90,25 @@ def parallel(
 
 
 @cache
-def _asked(specs: tuple[str, ...]) -> dict[str, Unit]:
-    every = units([load_backend(spec) for spec in specs])
+def _asked(campaign: Campaign) -> dict[str, Unit]:
+    every = units([load_backend(spec) for spec in campaign.backends])
     return {
         unit.key: unit
         for unit in every
         if unit.law.oracle == "statistic"
+        and unit.matches(campaign.select)
         and unit.subject is not None
         and not unit.subject.claim.thorough_only
     }
 
 
-def _ask(specs: tuple[str, ...], profile: str, task: tuple[str, range]) -> Tally:
+def _ask(campaign: Campaign, task: tuple[str, range]) -> Tally:
     key, seeds = task
-    unit, known = _asked(specs)[key], load_known([SHIPPED])
+    unit, known = _asked(campaign)[key], load_known([SHIPPED])
+    profile = PROFILES[campaign.profile]
     alarms, worst = [], 0.0
     for seed in seeds:
-        outcome = judge(unit, execute(unit, PROFILES[profile], seed), known)
+        outcome = judge(unit, execute(unit, profile, seed), known)
         if outcome.verdict not in ("pass", "known", "unsupported"):
             alarms.append(f"{key} with seed {seed}: {outcome.message}")
         elif outcome.verdict == "pass":
@@ -119,13 +130,14 @@ def main(
     backends: Annotated[list[str], typer.Argument(help="Backends, as optcheck run takes them.")],
     repetitions: Annotated[int, typer.Option(help="Seeds for each implementation.")] = 1000,
     profile: Annotated[str, typer.Option(help="quick, default or thorough.")] = "default",
+    select: Annotated[str, typer.Option(help="As optcheck run takes it.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
     """Count the false alarms of all statistical laws; exit 1 if there is one."""
     if profile not in PROFILES:
         sys.exit(f"--profile={profile} is not one of {', '.join(PROFILES)}")
     try:
-        tallies = campaign(backends, repetitions, profile, jobs)
+        tallies = run(Campaign(tuple(backends), profile, select), repetitions, jobs)
     except BackendError as error:
         sys.exit(str(error))
     console = Console(width=100)
