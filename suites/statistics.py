@@ -11,7 +11,7 @@ import math
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -59,8 +59,8 @@ class Campaign:
     select: str
 
 
-def run(campaign: Campaign, repetitions: int, jobs: int) -> list[Tally]:
-    """Ask with the seeds 0 ... repetitions - 1.
+def run(campaign: Campaign, seeds: range, jobs: int) -> Iterator[tuple[range, list[Tally]]]:
+    """Some of the seeds and what all laws said of them, then the next.
 
     Raises
     ------
@@ -68,21 +68,16 @@ def run(campaign: Campaign, repetitions: int, jobs: int) -> list[Tally]:
         A backend cannot be loaded.
     """
     keys = list(_asked(campaign))
-    starts = range(0, repetitions, CHUNK)
-    tasks = [
-        (key, range(start, min(start + CHUNK, repetitions)))
-        for start, key in itertools.product(starts, keys)
-    ]
-    totals: dict[str, Tally] = {}
-    for tally in parallel(partial(_ask, campaign), tasks, jobs):
-        known = totals.get(tally.law)
-        totals[tally.law] = tally if known is None else known + tally
-    return list(totals.values())
+    blocks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
+    tasks = [(key, block) for block, key in itertools.product(blocks, keys)]
+    answers = parallel(partial(_ask, campaign), tasks, jobs)
+    for block in blocks:
+        yield block, list(itertools.islice(answers, len(keys)))
 
 
 def parallel(
     function: Callable[[Job], Answer], tasks: Sequence[Job], jobs: int
-) -> Iterable[Answer]:
+) -> Iterator[Answer]:
     """The answers in the order of ``tasks``, from fresh processes; torch and JAX do not fork."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
@@ -116,6 +111,12 @@ def _ask(campaign: Campaign, task: tuple[str, range]) -> Tally:
     return Tally(unit.law.id, len(seeds), tuple(alarms), worst)
 
 
+def _add(totals: dict[str, Tally], tallies: Iterable[Tally]) -> None:
+    for each in tallies:
+        known = totals.get(each.law)
+        totals[each.law] = each if known is None else known + each
+
+
 def table(tallies: Iterable[Tally]) -> Table:
     """One row a law; the last column is the worst measurement, as a share of what is allowed."""
     shown = Table("law", "false alarm", "times asked", "alarms", "worst ratio")
@@ -129,25 +130,35 @@ def table(tallies: Iterable[Tally]) -> Table:
 def main(
     backends: Annotated[list[str], typer.Argument(help="Backends, as optcheck run takes them.")],
     repetitions: Annotated[int, typer.Option(help="Seeds for each implementation.")] = 1000,
+    first_seed: Annotated[int, typer.Option(help="Go on from here.")] = 0,
     profile: Annotated[str, typer.Option(help="quick, default or thorough.")] = "default",
     select: Annotated[str, typer.Option(help="As optcheck run takes it.")] = "",
     jobs: Annotated[int, typer.Option(help="Processes.")] = os.cpu_count() or 1,
 ) -> None:
-    """Count the false alarms of all statistical laws; exit 1 if there is one."""
+    """Count the false alarms of all statistical laws; exit 1 if there is one.
+
+    What was asked before Ctrl-C is shown.
+    """
     if profile not in PROFILES:
         sys.exit(f"--profile={profile} is not one of {', '.join(PROFILES)}")
+    campaign = Campaign(tuple(backends), profile, select)
+    totals: dict[str, Tally] = {}
+    seeds = range(first_seed, first_seed + repetitions)
     try:
-        tallies = run(Campaign(tuple(backends), profile, select), repetitions, jobs)
+        for block, tallies in run(campaign, seeds, jobs):
+            _add(totals, tallies)
+            alarms = [alarm for each in tallies for alarm in each.alarms]
+            print(f"seeds {block[0]} to {block[-1]}: {len(alarms)} alarms", *alarms, sep="\n")
     except BackendError as error:
         sys.exit(str(error))
+    except KeyboardInterrupt:
+        print("interrupted; what was asked until now:")
     console = Console(width=100)
-    console.print(table(tallies))
-    alarms = [alarm for each in tallies for alarm in each.alarms]
-    for alarm in alarms:
-        console.print(alarm, markup=False)
-    asked = sum(each.asked for each in tallies)
-    console.print(f"{len(alarms)} alarms in {asked} runs of {len(tallies)} laws")
-    raise typer.Exit(1 if alarms else 0)
+    console.print(table(totals.values()))
+    false = sum(len(each.alarms) for each in totals.values())
+    asked = sum(each.asked for each in totals.values())
+    console.print(f"{false} alarms in {asked} runs of {len(totals)} laws")
+    raise typer.Exit(1 if false else 0)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ class OptaxRun:
         self._state = state
         self._names = names
         self._dtype = str(parameters[0].dtype)
+        self._places: dict[str, list[tuple[Any, ...]]] = {}
 
     def step(self, gradients: Sequence[jax.Array], **signals: Any) -> None:
         with x64(self._dtype):
@@ -66,7 +67,11 @@ class OptaxRun:
 
     def _find(self, name: str) -> list[Any]:
         """All that optax calls ``name``: one for each group of parameters."""
-        return [value for _, value in optax.tree_utils.tree_get_all_with_path(self._state, name)]
+        # A search of the whole state takes as long as a step; the places stay the same.
+        if name not in self._places:
+            found = optax.tree_utils.tree_get_all_with_path(self._state, name)
+            self._places[name] = [path for path, _ in found]
+        return [functools.reduce(_entry, path, self._state) for path in self._places[name]]
 
     def count(self) -> int | None:
         # With accumulation the counts are those of the updates, and not of the steps.
@@ -82,6 +87,15 @@ class OptaxRun:
 
     def save(self) -> bytes:
         return pickle.dumps(jax.tree.map(np.array, self._state))
+
+
+def _entry(tree: Any, key: Any) -> Any:
+    """What ``key``, a part of a path, stands for in ``tree``."""
+    if isinstance(key, jax.tree_util.SequenceKey):
+        return tree[key.idx]
+    if isinstance(key, jax.tree_util.DictKey):
+        return tree[key.key]
+    return getattr(tree, key.name)
 
 
 def _together(groups: Sequence[Sequence[Any]]) -> list[jax.Array]:
