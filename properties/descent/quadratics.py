@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -29,13 +28,6 @@ from optcheck.reference.descent.gradient_descent import best_factor, slow_factor
 from optcheck.reference.oracle import SAFETY, Bound
 from optcheck.reference.problems import hadamard
 from optcheck.reference.rates import contracted_modes
-
-
-def mode_contractions(subject: Subject, shares: Sequence[float]) -> tuple[Floats, Floats]:
-    """The factor of a mode in one step, measured and predicted, for each rate times curvature."""
-    curvatures, one = np.array(shares, dtype=np.float64), np.ones(len(shares))
-    points = descend(subject, {"learning_rate": 1.0}, one, lambda w: curvatures * w, 1)
-    return points[-1], 1.0 - curvatures
 
 
 @law_of_descent(

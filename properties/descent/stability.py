@@ -20,7 +20,6 @@ from optcheck.properties.trace import require
 from optcheck.properties.update_rules import larger
 from optcheck.reference.balls import ball_arithmetic
 from optcheck.reference.descent.momentum import best_descent, best_envelope, best_momentum
-from optcheck.reference.descent.recurrences import settings
 from optcheck.reference.oracle import Bound
 from optcheck.reference.rates import largest_stable_rate
 
@@ -261,11 +260,3 @@ def _threshold(subject: Subject, h: dict[str, float], largest: float) -> tuple[f
 def _end(subject: Subject, h: dict[str, float], curvatures: Floats) -> Floats:
     end: Floats = descend(subject, h, np.ones(CURVATURES), lambda w: curvatures * w, LONG)[-1]
     return end
-
-
-def measured_threshold(subject: Subject, momentum: float) -> float:
-    """The largest stable learning rate times curvature, where gradients weigh that rate."""
-    h = settings(subject.record.id, subject.claim.dialect, 1.0, momentum)
-    weight = 1.0 / h["learning_rate"]
-    low, high = _threshold(subject, h, LARGEST_PRODUCT / weight)
-    return weight * (low + high) / 2.0

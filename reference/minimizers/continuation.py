@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from optcheck.reference.domains import Domain, count, open_interval, positive
 from optcheck.reference.problems import Elementary, Polynomial
@@ -122,13 +121,6 @@ def blurred_wave_slope(amplitude: int, frequency: int, width: float, x: float) -
     """The slope of the blurred ``wave``: the parabola keeps its own, the wave is damped."""
     a = amplitude * damping(frequency, width)
     return x - a * frequency * math.sin(frequency * x)
-
-
-def blurred_hole(width: float, x: float) -> Sequence[float]:
-    """``1 - exp(-x**2 / 2)`` blurred: its value and its curvature."""
-    spread = 1 + width**2
-    hole = math.exp(-(x**2) / (2 * spread)) / math.sqrt(spread)
-    return 1 - hole, hole * (1 - x**2 / spread) / spread
 
 
 def _stages(*typical: int) -> Domain:

@@ -152,11 +152,6 @@ def floor(share: float, noise_variance: float) -> float:
     return share * noise_variance / (2.0 - share)
 
 
-def diffusion_variance(share: float, noise_variance: float) -> float:
-    """The same of the stochastic differential equation, which knows no finite step."""
-    return share * noise_variance / 2.0
-
-
 @dataclass(frozen=True)
 class Response:
     """An iterate of a linear rule as a sum: ``start * w_0 + sum(examples * xi)``."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from optcheck.backends import load_backend
 from optcheck.properties import Subject, units
 from optcheck.properties.descent.acceleration import curves
-from optcheck.properties.descent.stability import measured_threshold
 
 
 def subjects(law: str) -> dict[tuple[str, str], Subject]:
@@ -17,14 +15,6 @@ def subjects(law: str) -> dict[tuple[str, str], Subject]:
         for unit in units([load_backend("numpy")])
         if unit.law.id == law and unit.subject is not None and unit.dtype == "float64"
     }
-
-
-@pytest.mark.parametrize("momentum", [0.1, 0.5, 0.95])
-def test_measured_thresholds(momentum: float) -> None:
-    for (method, _), subject in subjects("modes-are-powers-of-a-matrix").items():
-        ahead = 1.0 + 2.0 * momentum if method == "nesterov" else 1.0
-        theory = 2.0 * (1.0 + momentum) / ahead
-        assert measured_threshold(subject, momentum) == pytest.approx(theory, rel=5e-3)
 
 
 def test_curves_on_the_chain() -> None:

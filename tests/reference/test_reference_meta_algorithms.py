@@ -23,7 +23,6 @@ from optcheck.reference.minimizers.annealing import (
 )
 from optcheck.reference.minimizers.continuation import (
     blurred,
-    blurred_hole,
     blurred_wave_slope,
     convex_from,
     damping,
@@ -122,6 +121,13 @@ def test_the_derivatives_of_a_wave() -> None:
     )
     assert float(problem.gradient(np.array([x]))[0]) == pytest.approx(float(slope))
     assert float(problem.hessian(np.array([x]))[0, 0]) == pytest.approx(float(curvature))
+
+
+def blurred_hole(width: float, x: float) -> tuple[float, float]:
+    """``1 - exp(-x**2 / 2)`` blurred: its value and its curvature."""
+    spread = 1 + width**2
+    hole = math.exp(-(x**2) / (2 * spread)) / math.sqrt(spread)
+    return 1 - hole, hole * (1 - x**2 / spread) / spread
 
 
 @pytest.mark.parametrize("width", [0.0, 1.0, 5.0, 50.0])

@@ -18,7 +18,6 @@ from optcheck.reference.sampling import escape
 from optcheck.reference.sampling.rates import (
     CoinProblem,
     approach,
-    diffusion_variance,
     floor,
     responses,
     sharpest_bias,
@@ -105,11 +104,11 @@ def test_the_floor_is_the_limit_of_the_approach(share: float) -> None:
 
 def test_the_floor_of_the_catalogue() -> None:
     assert floor(0.1, 1.0) == pytest.approx(0.0526, abs=5e-5)
-    # P09: it vanishes with the rate, in proportion; the diffusion knows the first order.
+    # P09: it vanishes with the rate, in proportion; the stochastic differential equation, which
+    # knows no finite step, has the first order of it.
     for share in (0.1, 0.01, 0.001):
-        assert floor(share, 1.0) == pytest.approx(
-            diffusion_variance(share, 1.0) / (1.0 - share / 2.0)
-        )
+        diffusion = share / 2.0
+        assert floor(share, 1.0) == pytest.approx(diffusion / (1.0 - share / 2.0))
 
 
 def test_one_over_k_is_the_mean_of_the_examples() -> None:
