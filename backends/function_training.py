@@ -1,4 +1,4 @@
-"""Plain functions as derivatives, losses, factorisations and loaders.
+"""Decorators that make plain functions derivatives, losses, loaders, initializers ...
 
 ::
 
@@ -17,25 +17,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from optcheck.backends.function_layers import (
+    FunctionInitializerRule,
+    FunctionNormalizerRule,
+    FunctionRecurrenceRule,
+)
+from optcheck.backends.function_parts import FunctionPart
 from optcheck.backends.interface import Claim, Floats, Hyperparameters
+from optcheck.backends.layers import Layer
 from optcheck.backends.minimization import Objective
-from optcheck.backends.scripts import import_rule, literal, name_of, objective_lines
+from optcheck.backends.scripts import import_rule, literal, objective_lines
 from optcheck.backends.training import Training
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-class FunctionPart:
-    """A plain function with its claim."""
-
-    def __init__(self, function: Callable[..., Any], claim: Claim) -> None:
-        self.function = function
-        self.claim = claim
-
-    @property
-    def implementation(self) -> str:
-        """The function."""
-        return name_of(self.function)
 
 
 class FunctionDerivativeRule(FunctionPart):
@@ -161,6 +155,9 @@ class FunctionTraining(Training):
         self._losses += other.losses()
         self._factorizations += other.factorizations()
         self._loaders += other.loaders()
+        self._initializers += other.initializers()
+        self._normalizers += other.normalizers()
+        self._recurrences += other.recurrences()
 
     def derivative(
         self, method: str, *, dialect: str, **claimed: Any
@@ -217,6 +214,56 @@ class FunctionTraining(Training):
         def register(function: Function) -> Function:
             claim = Claim(method, dialect, **{"dtypes": ("float64",), **claimed})
             self._loaders.append(FunctionLoaderRule(function, length, claim))
+            return function
+
+        return register
+
+    def initializer(
+        self,
+        method: str,
+        *,
+        dialect: str,
+        fans: Callable[[Layer], tuple[float, float]] | None = None,
+        **claimed: Any,
+    ) -> Callable[[Function], Function]:
+        """Claim that ``function(random, layer, **hyperparameters)`` draws from ``method``.
+
+        ``fans(layer)`` are the fan-in and fan-out that it counts, if they are shown.
+        """
+
+        def register(function: Function) -> Function:
+            claim = Claim(method, dialect, **claimed)
+            self._initializers.append(FunctionInitializerRule(function, fans, claim))
+            return function
+
+        return register
+
+    def normalizer(
+        self, method: str, *, dialect: str, **claimed: Any
+    ) -> Callable[[Function], Function]:
+        """Claim that the class ``(features, gain, shift, **hyperparameters)`` is ``method``.
+
+        Its objects have ``train``, ``evaluate``, ``gradients`` and ``state``.
+        """
+
+        def register(function: Function) -> Function:
+            claim = Claim(method, dialect, **claimed)
+            self._normalizers.append(FunctionNormalizerRule(function, claim))
+            return function
+
+        return register
+
+    def recurrence(
+        self, method: str, *, dialect: str, gradients: Callable[..., Any], **claimed: Any
+    ) -> Callable[[Function], Function]:
+        """Claim that ``function(network)`` has the states of the recurrent layer ``method``.
+
+        ``gradients(network, cotangents)`` are its derivatives by name.
+        """
+
+        def register(function: Function) -> Function:
+            claim = Claim(method, dialect, **claimed)
+            self._recurrences.append(FunctionRecurrenceRule(function, gradients, claim))
             return function
 
         return register

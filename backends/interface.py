@@ -263,18 +263,26 @@ class HasClipping(Protocol):
 
 @runtime_checkable
 class HasInitializers(Protocol):
-    """The capability to draw initial parameters. No law asks for it yet."""
+    """The capability to draw initial parameters (see :mod:`optcheck.backends.layers`)."""
 
     def initializers(self) -> Sequence[Any]:
-        """All implementations."""
+        """All implementations, each an ``InitializerRule``."""
 
 
 @runtime_checkable
 class HasNormalizers(Protocol):
-    """The capability to normalise activations. No law asks for it yet."""
+    """The capability to normalise activations."""
 
     def normalizers(self) -> Sequence[Any]:
-        """All implementations."""
+        """All implementations, each a ``NormalizerRule``."""
+
+
+@runtime_checkable
+class HasRecurrences(Protocol):
+    """The capability to repeat a layer."""
+
+    def recurrences(self) -> Sequence[Any]:
+        """All implementations, each a ``RecurrenceRule``."""
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from optcheck.backends.interface import Claim, Floats, Hyperparameters
+from optcheck.backends.layers import InitializerRule, NormalizerRule, RecurrenceRule
 from optcheck.backends.minimization import Objective
 
 
@@ -96,11 +97,17 @@ class Training:
         losses: Sequence[LossRule] = (),
         factorizations: Sequence[FactorizationRule] = (),
         loaders: Sequence[LoaderRule] = (),
+        initializers: Sequence[InitializerRule] = (),
+        normalizers: Sequence[NormalizerRule] = (),
+        recurrences: Sequence[RecurrenceRule] = (),
     ) -> None:
         self._derivatives = list(derivatives)
         self._losses = list(losses)
         self._factorizations = list(factorizations)
         self._loaders = list(loaders)
+        self._initializers = list(initializers)
+        self._normalizers = list(normalizers)
+        self._recurrences = list(recurrences)
 
     def derivatives(self) -> Sequence[DerivativeRule]:
         return self._derivatives
@@ -113,3 +120,12 @@ class Training:
 
     def loaders(self) -> Sequence[LoaderRule]:
         return self._loaders
+
+    def initializers(self) -> Sequence[InitializerRule]:
+        return self._initializers
+
+    def normalizers(self) -> Sequence[NormalizerRule]:
+        return self._normalizers
+
+    def recurrences(self) -> Sequence[RecurrenceRule]:
+        return self._recurrences

@@ -5,11 +5,14 @@ from __future__ import annotations
 from optcheck.properties import adam as _adam  # each registers its laws
 from optcheck.properties import adaptive as _adaptive
 from optcheck.properties import calculus as _calculus
+from optcheck.properties import chains as _chains
 from optcheck.properties import clipping as _clipping
 from optcheck.properties import closed_forms as _closed_forms
 from optcheck.properties import descent as _descent
 from optcheck.properties import hygiene as _hygiene
+from optcheck.properties import initialization as _initialization
 from optcheck.properties import minimizers as _minimizers
+from optcheck.properties import normalization as _normalization
 from optcheck.properties import parameters as _parameters
 from optcheck.properties import paths as _paths
 from optcheck.properties import reductions as _reductions
@@ -36,5 +39,6 @@ __all__ = [
     "units",
 ]
 
-del _adam, _adaptive, _calculus, _clipping, _closed_forms, _descent, _hygiene, _minimizers
-del _parameters, _paths, _reductions, _sampling, _schedules, _signs, _surfaces
+del _adam, _adaptive, _calculus, _chains, _clipping, _closed_forms, _descent, _hygiene
+del _initialization, _minimizers, _normalization, _parameters, _paths, _reductions, _sampling
+del _schedules, _signs, _surfaces

@@ -28,6 +28,9 @@ Capability = Literal[
     "loss",
     "factorization",
     "loader",
+    "initializer",
+    "normalizer",
+    "recurrence",
 ]
 Oracle = Literal["exact", "rate", "statistic", "identity"]
 

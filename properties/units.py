@@ -14,12 +14,15 @@ from optcheck.backends.interface import (
     HasCurricula,
     HasDerivatives,
     HasFactorizations,
+    HasInitializers,
     HasInterpolations,
     HasLineSearches,
     HasLoaders,
     HasLosses,
     HasMinimizers,
+    HasNormalizers,
     HasPretraining,
+    HasRecurrences,
     HasSchedules,
     HasUpdateRules,
 )
@@ -114,6 +117,9 @@ _CAPABILITIES: dict[Capability, tuple[type, str]] = {
     "loss": (HasLosses, "losses"),
     "factorization": (HasFactorizations, "factorizations"),
     "loader": (HasLoaders, "loaders"),
+    "initializer": (HasInitializers, "initializers"),
+    "normalizer": (HasNormalizers, "normalizers"),
+    "recurrence": (HasRecurrences, "recurrences"),
 }
 
 _RECORDS: dict[Capability, Mapping[str, Any]] = {

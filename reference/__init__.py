@@ -6,9 +6,12 @@ from optcheck.reference import adadelta as _adadelta
 from optcheck.reference import adagrad as _adagrad  # registers its methods
 from optcheck.reference import adam_variants as _adam_variants
 from optcheck.reference import calculus as _calculus
+from optcheck.reference import chains as _chains
 from optcheck.reference import descent as _descent
+from optcheck.reference import initialization as _initialization
 from optcheck.reference import minimizers as _minimizers
 from optcheck.reference import nadam as _nadam
+from optcheck.reference import normalization as _normalization
 from optcheck.reference import rates as _rates
 from optcheck.reference import sampling as _sampling
 from optcheck.reference import signs as _signs
@@ -60,5 +63,5 @@ __all__ = [
     "watch_calls",
 ]
 
-del _adadelta, _adagrad, _adam_variants, _calculus, _descent, _minimizers, _nadam, _rates
-del _sampling, _signs, _stochastic, _surfaces, _swats
+del _adadelta, _adagrad, _adam_variants, _calculus, _chains, _descent, _initialization
+del _minimizers, _nadam, _normalization, _rates, _sampling, _signs, _stochastic, _surfaces, _swats

@@ -24,6 +24,9 @@ Capability = Literal[
     "loss",
     "factorization",
     "loader",
+    "initializer",
+    "normalizer",
+    "recurrence",
 ]
 
 

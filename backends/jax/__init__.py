@@ -22,8 +22,11 @@ from optcheck.backends.jax.clipping import OptaxClipping, clippings
 from optcheck.backends.jax.derivatives import DERIVATIVES
 from optcheck.backends.jax.expressions import x64
 from optcheck.backends.jax.factorizations import FACTORIZATIONS
+from optcheck.backends.jax.initializers import INITIALIZERS
 from optcheck.backends.jax.loaders import LOADERS
 from optcheck.backends.jax.losses import LOSSES
+from optcheck.backends.jax.normalizers import NORMALIZERS
+from optcheck.backends.jax.recurrences import RECURRENCES
 from optcheck.backends.jax.schedules import OptaxSchedule, schedules
 from optcheck.backends.jax.update_rules import OptaxRule, update_rules
 from optcheck.backends.training import Training
@@ -37,6 +40,9 @@ _TRAINING: dict[str, Any] = {
     "losses": LOSSES,
     "factorizations": FACTORIZATIONS,
     "loaders": LOADERS,
+    "initializers": INITIALIZERS,
+    "normalizers": NORMALIZERS,
+    "recurrences": RECURRENCES,
 }
 
 

@@ -20,17 +20,23 @@ from optcheck.backends.numpy import (
     clipping,
     derivatives,
     factorizations,
+    initializers,
     loaders,
     losses,
     minimizers,
     momentum,
+    normalizers,
+    recurrences,
     schedules,
     signs,
     stochastic,
 )
 
 _FAMILIES = (momentum, adaptive, adam, adam_variants, signs, stochastic, schedules, clipping)
-_TRAINING = (derivatives, losses, factorizations, loaders)
+_TRAINING = (
+    *(derivatives, losses, factorizations, loaders),
+    *(initializers, normalizers, recurrences),
+)
 
 
 class NumpyBackend(FunctionBackend):

@@ -14,8 +14,11 @@ from optcheck.backends.torch import minimizers
 from optcheck.backends.torch.clipping import CALLS, TorchClipping
 from optcheck.backends.torch.derivatives import DERIVATIVES
 from optcheck.backends.torch.factorizations import FACTORIZATIONS
+from optcheck.backends.torch.initializers import INITIALIZERS
 from optcheck.backends.torch.loaders import LOADERS
 from optcheck.backends.torch.losses import LOSSES
+from optcheck.backends.torch.normalizers import NORMALIZERS
+from optcheck.backends.torch.recurrences import RECURRENCES
 from optcheck.backends.torch.schedules import SCHEDULES, TorchSchedule
 from optcheck.backends.torch.table import DTYPES, FOREACH, SINGLE, claims
 from optcheck.backends.torch.update_rules import TorchRule
@@ -30,6 +33,9 @@ _TRAINING: dict[str, Any] = {
     "losses": LOSSES,
     "factorizations": FACTORIZATIONS,
     "loaders": LOADERS,
+    "initializers": INITIALIZERS,
+    "normalizers": NORMALIZERS,
+    "recurrences": RECURRENCES,
 }
 
 

@@ -11,6 +11,12 @@ import numpy as np
 from optcheck.backends import FunctionBackend
 from optcheck.backends.functions import FunctionRun, FunctionUpdateRule
 
+# The parts of training, each with a decorator of the same name.
+PARTS = (
+    *("derivative", "loss", "factorization", "loader"),
+    *("initializer", "normalizer", "recurrence"),
+)
+
 Rule = Callable[..., Any]
 # What becomes of the gradients of one step, given the parameters, before a rule sees them.
 Handed = Callable[[Sequence[Any], Sequence[Any]], Sequence[Any]]
@@ -73,7 +79,7 @@ class Wrong:
             backend.minimizer(self.method, dialect=self.dialect, **claim)(rule)
         elif self.capability == "line-search":
             backend.line_search(self.method, dialect=self.dialect, **claim)(rule)
-        elif self.capability in ("derivative", "loss", "factorization", "loader"):
+        elif self.capability in PARTS:
             getattr(backend, self.capability)(self.method, dialect=self.dialect, **claim)(rule)
         elif self.capability in ("interpolation", "curriculum", "pretraining"):
             getattr(backend, self.capability)(dialect=self.dialect)(rule)

@@ -1,0 +1,7 @@
+"""Recurrent layers, forwards and backwards by torch."""
+
+from __future__ import annotations
+
+from optcheck.backends.layers import RecurrenceRule
+
+RECURRENCES: tuple[RecurrenceRule, ...] = ()

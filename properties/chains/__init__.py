@@ -1,0 +1,1 @@
+"""Laws of long products of Jacobians: recurrent networks, and deep ones."""

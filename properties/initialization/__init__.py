@@ -1,0 +1,1 @@
+"""Laws of initial weights and biases, and what becomes of signals that pass them."""

@@ -1,0 +1,1 @@
+"""Laws of normalisation of data and of activations."""

@@ -1,0 +1,1 @@
+"""Long products of Jacobians: recurrent networks, and deep ones."""

@@ -1,0 +1,1 @@
+"""Initial weights and biases, and what becomes of signals that pass them."""

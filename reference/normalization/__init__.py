@@ -1,0 +1,1 @@
+"""Normalisation of data and of activations."""
