@@ -8,7 +8,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -199,13 +199,20 @@ def run(request: Request, directory: Path, progress: Progress | None = None) -> 
         for result in plan.unsupported():
             if result.key not in results:
                 arrived(result)
-        notes += _run_pytest(plan, set(results), directory, arrived)
-    report = build_report(plan, list(results.values()), notes)
-    if any(unit.law.id in figures.FIGURES and unit.subject for unit in plan.units.values()):
-        found, problems = figures.measure(list(plan.loaded), request.select, request.device)
-        report.figures = [Figure.from_dict(each) for each in found]
-        report.notes += problems
+        with _figures(plan) as measurement:
+            notes += _run_pytest(plan, set(results), directory, arrived)
+            found, problems = measurement.result() if measurement else ([], [])
+    report = build_report(plan, list(results.values()), notes + problems)
+    report.figures = [Figure.from_dict(each) for each in found]
     return report
+
+
+def _figures(plan: Plan) -> AbstractContextManager[figures.Measurement | None]:
+    """Figures of what is selected, if there are any."""
+    if any(unit.law.id in figures.FIGURES and unit.subject for unit in plan.units.values()):
+        request = plan.request
+        return figures.Measurement(list(plan.loaded), request.select, request.device)
+    return nullcontext()
 
 
 def _sign(request: Request, directory: Path) -> None:

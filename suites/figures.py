@@ -1,6 +1,6 @@
 """What the figures of a report show: rates measured on the implementations, and theory.
 
-``optcheck run`` measures them after the laws, in a process of their own:
+``optcheck run`` measures them beside the laws, in a process of their own:
 ``python -m optcheck.suites.figures numpy torch`` prints them as JSON. A figure belongs to a law,
 and shows the implementations of which that law is asked.
 """
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,29 +35,47 @@ Subjects = Sequence[Subject]
 Of = Callable[[str], Subjects]
 Data = dict[str, Any]
 
-# A run does not wait longer for its figures.
+# A run does not wait longer for its figures, when all laws are done.
 SECONDS = 120
 # A factor per step that no stable rule has; larger ones are not told apart.
 FAR = 4.0
 
 
-def measure(specs: Sequence[str], select: str, device: str) -> tuple[list[Data], list[str]]:
-    """All figures of ``specs``, measured in a process of their own; and why there are none.
+class Measurement:
+    """All figures of ``specs``, measured in a process of their own while the laws run.
 
-    No result depends on a figure, so what goes wrong here is a note and no error.
+    Use it as a context manager: what is left of it ends with the block.
     """
-    command = (
-        *(sys.executable, "-P", "-m", "optcheck.suites.figures", *specs),
-        *("--select", select, "--device", device),
-    )
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        return [], [f"no figures: they were not measured after {SECONDS} s"]
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return [], [f"no figures: measuring them ended with {last}"]
-    return json.loads(done.stdout), []
+
+    def __init__(self, specs: Sequence[str], select: str, device: str) -> None:
+        command = (
+            *(sys.executable, "-P", "-m", "optcheck.suites.figures", *specs),
+            *("--select", select, "--device", device),
+        )
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def result(self) -> tuple[list[Data], list[str]]:
+        """The figures, and why there are none.
+
+        No result of a law depends on a figure, so what goes wrong here is a note and no error.
+        """
+        try:
+            found, problems = self._process.communicate(timeout=SECONDS)
+        except subprocess.TimeoutExpired:
+            return [], [f"no figures: they were not measured {SECONDS} s after the laws"]
+        if self._process.returncode:
+            last = (problems.strip().splitlines() or ["no message"])[-1]
+            return [], [f"no figures: measuring them ended with {last}"]
+        return json.loads(found), []
 
 
 def figures(specs: Sequence[str], select: str = "", device: str = "cpu") -> list[Data]:
