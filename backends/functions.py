@@ -216,9 +216,12 @@ def _signals(case: Case, write: Callable[[Any], str]) -> tuple[str, str]:
 class FunctionScheduleRule:
     """A plain function ``schedule(tau, **hyperparameters)`` that claims a schedule."""
 
-    def __init__(self, function: Callable[..., float], claim: Claim) -> None:
+    def __init__(
+        self, function: Callable[..., float], claim: Claim, ways: Sequence[str] = ("count",)
+    ) -> None:
         self.function = function
         self.claim = claim
+        self.ways = ways
 
     @property
     def implementation(self) -> str:
@@ -226,7 +229,13 @@ class FunctionScheduleRule:
         return name_of(self.function)
 
     def rates(self, hyperparameters: Hyperparameters, steps: int) -> Sequence[float]:
-        return [float(self.function(tau, **hyperparameters)) for tau in range(steps)]
+        return self.resumed(hyperparameters, 0, steps, "count")
+
+    def resumed(
+        self, hyperparameters: Hyperparameters, start: int, steps: int, way: str
+    ) -> Sequence[float]:
+        taus = range(start, start + steps)
+        return [float(self.function(tau, **hyperparameters)) for tau in taus]
 
     def script(self, hyperparameters: Hyperparameters, steps: int) -> str:
         return f"""{import_rule(self.function)}
@@ -300,12 +309,17 @@ class FunctionBackend(FunctionMinimizers, FunctionTraining):
 
         return register
 
-    def schedule(self, method: str) -> Callable[[Function], Function]:
-        """Claim that ``function(tau, **hyperparameters)`` is the schedule ``method``."""
+    def schedule(
+        self, method: str, *, dialect: str = "closed-form", ways: Sequence[str] = ("count",)
+    ) -> Callable[[Function], Function]:
+        """Claim that ``function(tau, **hyperparameters)`` is the schedule ``method``.
+
+        It goes on from any step in these ``ways``, as any function of the step does.
+        """
 
         def register(function: Function) -> Function:
-            claim = Claim(method, "closed-form", dtypes=("float64",))
-            self._schedules.append(FunctionScheduleRule(function, claim))
+            claim = Claim(method, dialect, dtypes=("float64",))
+            self._schedules.append(FunctionScheduleRule(function, claim, ways))
             return function
 
         return register

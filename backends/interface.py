@@ -19,7 +19,7 @@ INTERFACE_VERSION = 1
 Floats = npt.NDArray[np.float64]
 Hyperparameters = Mapping[str, float]
 Option = str | int | float | bool
-Evaluation = Literal["lerp", "zero-guard", "decay-factor"]
+Evaluation = Literal["lerp", "zero-guard", "decay-factor", "rational-tanh"]
 Signals = Mapping[str, float | tuple[Floats, ...]]
 Compilation = Literal["none", "operations", "programs"]
 
@@ -38,7 +38,8 @@ class Claim:
     ``evaluation`` says where an implementation leaves the textbook's order of operations without
     leaving the equation: ``lerp`` averages gradients as ``m + (1 - beta) (g - m)``; ``zero-guard``
     takes no step where the accumulated square is 0, as it is when a tiny square underflows;
-    ``decay-factor`` decays as ``w * (1 - learning_rate * weight_decay)`` before the update.
+    ``decay-factor`` decays as ``w * (1 - learning_rate * weight_decay)`` before the update;
+    ``rational-tanh`` has a quotient of two polynomials for the hyperbolic tangent.
     ``compilation`` says what is compiled on first use: nothing, each operation for each shape, or
     the whole program for each setting of hyper-parameters; the laws spend accordingly.
     ``limits`` returns why the library refuses hyper-parameters that the method allows, or None;
@@ -191,6 +192,30 @@ class ScheduleRule(Protocol):
 
     def script(self, hyperparameters: Hyperparameters, steps: int) -> str:
         """Python that leaves the rates in a list ``computed``."""
+
+
+@runtime_checkable
+class EndsSchedule(Protocol):
+    """A schedule that has no rate for some update and all after it."""
+
+    def horizon(self, hyperparameters: Hyperparameters) -> int | None:
+        """The updates that it has rates for; None where there is no last one."""
+
+
+@runtime_checkable
+class ResumesSchedule(Protocol):
+    """A schedule that can go on from any update.
+
+    ``ways`` says how: from its saved ``state``, from the ``last-epoch`` and what is in the
+    optimizer, or at any ``count`` of steps, with nothing of what was before.
+    """
+
+    ways: Sequence[str]
+
+    def resumed(
+        self, hyperparameters: Hyperparameters, start: int, steps: int, way: str
+    ) -> Sequence[float]:
+        """The rates of so many updates from update ``start`` on."""
 
 
 class ClippingRule(Protocol):

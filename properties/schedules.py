@@ -2,31 +2,63 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
-from optcheck.backends.interface import Floats
-from optcheck.properties.law import Subject, law
+from optcheck.backends.interface import EndsSchedule, Floats, ResumesSchedule
+from optcheck.properties.law import Deviation, NotShown, Subject, law
 from optcheck.properties.strategies import hyperparameters
 from optcheck.properties.trace import require, under_test
-from optcheck.reference.balls import Arithmetic
-from optcheck.reference.oracle import Quantity, schedule_rates
+from optcheck.reference.balls import Arithmetic, Balls
+from optcheck.reference.oracle import Quantity, namespace, schedule_rates
 
 # Past the longest usual decay, so that what follows the end is seen.
 MAX_STEPS = 24
+# Of a recursion that is asked whether it drifts.
+MANY_STEPS = 2000
 
 
-def _draw(subject: Subject, data: st.DataObject, steps: int) -> tuple[dict[str, float], Quantity]:
-    h = data.draw(
-        hyperparameters(subject.record.hyperparameters, subject.claim), label="hyperparameters"
-    )
-    rates = schedule_rates(subject.record, subject.claim.dialect, h, steps, subject.working)
-    return h, rates
+def _draw_settings(
+    subject: Subject, data: st.DataObject, fixed: dict[str, float] | None = None
+) -> dict[str, float]:
+    record = subject.record
+    legal = hyperparameters(record.hyperparameters, subject.claim, fixed, record.constraint)
+    return data.draw(legal, label="hyperparameters")
+
+
+def _oracle(subject: Subject, h: dict[str, float], steps: int) -> Quantity:
+    return schedule_rates(subject.record, subject.claim.dialect, h, steps, subject.working)
+
+
+def _until(subject: Subject, h: dict[str, float], steps: int) -> int:
+    """So many updates, or as many as the library has rates for."""
+    rule = subject.rule
+    horizon = rule.horizon(h) if isinstance(rule, EndsSchedule) else None
+    return steps if horizon is None else min(steps, horizon)
+
+
+def _told(h: dict[str, float], steps: int, **more: Any) -> dict[str, Any]:
+    return {"hyperparameters": h, "steps": steps, **more}
 
 
 def _rates(subject: Subject, h: dict[str, float], steps: int) -> Floats:
-    with under_test(subject, lambda: {"hyperparameters": h, "steps": steps}):
+    with under_test(subject, lambda: _told(h, steps)):
         return np.array(list(subject.rule.rates(h, steps)), dtype=np.float64)
+
+
+def _require(
+    subject: Subject, h: dict[str, float], quantity: Quantity, computed: Floats, what: str
+) -> float:
+    steps = len(computed)
+    return require(
+        quantity,
+        computed,
+        what=f"{subject.name}: {what}",
+        counterexample=lambda: _told(h, steps),
+        body=lambda: subject.rule.script(h, steps),
+    )
 
 
 @law(
@@ -40,18 +72,14 @@ def _rates(subject: Subject, h: dict[str, float], steps: int) -> Floats:
     oracle="exact",
     capability="schedule",
     equations=("sgd-with-learning-rate-schedule",),
+    share=0.5,
 )
 def schedule_values(subject: Subject, data: st.DataObject) -> float:
-    steps = data.draw(st.integers(1, MAX_STEPS), label="steps")
-    h, quantity = _draw(subject, data, steps)
+    h = _draw_settings(subject, data)
+    steps = _until(subject, h, data.draw(st.integers(1, MAX_STEPS), label="steps"))
     computed = _rates(subject, h, steps)
-    return require(
-        quantity,
-        computed,
-        what=f"{subject.name}: rates at steps 0 to {steps - 1}",
-        counterexample=lambda: {"hyperparameters": h, "steps": steps},
-        body=lambda: subject.rule.script(h, steps),
-    )
+    what = f"rates at steps 0 to {steps - 1}"
+    return _require(subject, h, _oracle(subject, h, steps), computed, what)
 
 
 @law(
@@ -63,18 +91,264 @@ def schedule_values(subject: Subject, data: st.DataObject) -> float:
     oracle="exact",
     capability="schedule",
     equations=("sgd-with-learning-rate-schedule",),
-    about=lambda subject: "initial_rate" in subject.record.hyperparameters,
-    share=0.4,
+    about=lambda subject: (
+        "initial_rate" in subject.record.hyperparameters
+        and subject.record.id != "bounded-exponential-schedule"
+    ),
+    share=0.2,
 )
 def schedule_start(subject: Subject, data: st.DataObject) -> float:
-    h, quantity = _draw(subject, data, 1)
-    initial = np.array([h["initial_rate"]])
-    computed = _rates(subject, h, 1)
-    start = Quantity(Arithmetic.exact().array(initial), quantity.working)
+    h = _draw_settings(subject, data)
+    initial = Arithmetic.exact().array([h["initial_rate"]])
+    start = Quantity(initial, _oracle(subject, h, 1).working)
+    return _require(subject, h, start, _rates(subject, h, 1), "rate at step 0")
+
+
+def _holds(subject: Subject) -> bool:
+    return subject.record.end is not None
+
+
+@law(
+    id="schedule-holds-after-its-end",
+    title="After its end a schedule gives the same rate for ever",
+    statement=(
+        "From the step where a schedule ends, the rate is its final value within the budget, and "
+        "does not change by a single bit from there on."
+    ),
+    oracle="exact",
+    capability="schedule",
+    about=_holds,
+    share=0.15,
+)
+def schedule_holds(subject: Subject, data: st.DataObject) -> float:
+    h = _draw_settings(subject, data)
+    end = subject.record.end(h)
+    steps = _until(subject, h, end + 4)
+    computed, exact = _rates(subject, h, steps)[end:], _oracle(subject, h, steps)
+    if np.any(computed != computed[0]):
+        raise Deviation(
+            f"{subject.name}: after its end at step {end} the rates are {computed.tolist()}",
+            counterexample=_told(h, steps),
+        )
+    last = Quantity(
+        Balls(exact.exact.balls[end:], exact.exact.arithmetic),
+        Balls(exact.working.balls[end:], exact.working.arithmetic),
+    )
     return require(
-        start,
+        last,
         computed,
-        what=f"{subject.name}: rate at step 0",
-        counterexample=lambda: {"hyperparameters": h, "steps": 1},
-        body=lambda: subject.rule.script(h, 1),
+        what=f"{subject.name}: rate after its end at step {end}",
+        counterexample=lambda: _told(h, steps),
+    )
+
+
+@law(
+    id="schedule-goes-one-way",
+    title="A schedule that falls never rises, and one that rises never falls",
+    statement=(
+        "From step to step the rate moves towards where the schedule ends, or stays: it goes back "
+        "by no more than what both rates may be off by rounding."
+    ),
+    oracle="identity",
+    capability="schedule",
+    about=lambda subject: bool(subject.record.monotone),
+    share=0.15,
+)
+def schedule_goes_one_way(subject: Subject, data: st.DataObject) -> float:
+    h = _draw_settings(subject, data)
+    steps = _until(subject, h, MAX_STEPS)
+    exact = _oracle(subject, h, steps)
+    values, allowed = exact.expected(), exact.allowed()
+    way = float(np.sign(values[-1] - values[0]))
+    computed = _rates(subject, h, steps)
+    back = -way * np.diff(computed) if way else np.abs(np.diff(computed))
+    room = allowed[1:] + allowed[:-1]
+    if not np.all(np.isfinite(room)):
+        return float("nan")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        excess = np.where(back > 0.0, back / room, 0.0)
+    worst = int(np.argmax(excess))
+    if not excess[worst] <= 1.0:
+        raise Deviation(
+            f"{subject.name}: the rate goes back from {computed[worst]:.17g} at step {worst} to "
+            f"{computed[worst + 1]:.17g}, {excess[worst]:.3g} times what rounding explains",
+            ratio=float(excess[worst]),
+            counterexample=_told(h, steps),
+        )
+    return float(excess[worst])
+
+
+@law(
+    id="schedule-does-not-drift",
+    title=f"A recursion is the closed form after {MANY_STEPS} steps",
+    statement=(
+        f"After each of {MANY_STEPS} steps a schedule that is chained from step to step is the "
+        "value of its closed form within the budget of the recursion, whose rounding errors add "
+        "up by its own factors: there is no drift beyond it."
+    ),
+    oracle="exact",
+    capability="schedule",
+    about=lambda subject: subject.claim.dialect == "recursive",
+    share=0.05,
+)
+def schedule_does_not_drift(subject: Subject, data: st.DataObject) -> float:
+    lengths = {name: float(MANY_STEPS // 3) for name in _LENGTHS}
+    fixed = {name: lengths[name] for name in subject.record.hyperparameters if name in lengths}
+    h = _draw_settings(subject, data, fixed)
+    steps = _until(subject, h, MANY_STEPS)
+    computed = _rates(subject, h, steps)
+    return _require(subject, h, _oracle(subject, h, steps), computed, f"rates of {steps} steps")
+
+
+_LENGTHS = ("decay_steps", "warm_up_steps", "first_milestone", "second_milestone")
+
+
+def _resumes(way: str) -> Any:
+    return lambda s: isinstance(s.rule, ResumesSchedule) and way in s.rule.ways
+
+
+def _resumed(subject: Subject, h: dict[str, float], start: int, steps: int, way: str) -> Floats:
+    with under_test(subject, lambda: _told(h, steps, start=start)):
+        rates = subject.rule.resumed(h, start, steps, way)
+        return np.array(list(rates), dtype=np.float64)
+
+
+def _goes_on(subject: Subject, data: st.DataObject, way: str) -> float:
+    h = _draw_settings(subject, data)
+    steps = _until(subject, h, MAX_STEPS)
+    start = data.draw(st.integers(0, steps - 1), label="resumed at")
+    return _same(subject, h, steps, start, way)
+
+
+def _same(subject: Subject, h: dict[str, float], steps: int, start: int, way: str) -> float:
+    whole = _rates(subject, h, steps)[start:]
+    resumed = _resumed(subject, h, start, steps - start, way)
+    if not np.array_equal(whole, resumed):
+        raise Deviation(
+            f"{subject.name}: resumed at step {start} the rates are {resumed.tolist()}, and "
+            f"without a break {whole.tolist()}",
+            counterexample=_told(h, steps, start=start, way=way),
+        )
+    return 0.0
+
+
+@law(
+    id="schedule-resumes-from-its-state",
+    title="A schedule goes on from its saved state",
+    statement=(
+        "Saved after any step with its optimizer, through bytes, and restored into new ones, a "
+        "schedule gives the very rates that it gives without the break."
+    ),
+    oracle="identity",
+    capability="schedule",
+    about=_resumes("state"),
+    share=0.15,
+)
+def schedule_resumes_from_its_state(subject: Subject, data: st.DataObject) -> float:
+    return _goes_on(subject, data, "state")
+
+
+@law(
+    id="schedule-resumes-from-its-last-epoch",
+    title="A schedule goes on from the number of its last step",
+    statement=(
+        "Made anew for the restored optimizer and told the number of its last step alone, a "
+        "schedule gives the very rates that it gives without the break. Where periods grow by a "
+        "factor, it is resumed in the third one too."
+    ),
+    oracle="identity",
+    capability="schedule",
+    about=_resumes("last-epoch"),
+    share=0.15,
+)
+def schedule_resumes_from_its_last_epoch(subject: Subject, data: st.DataObject) -> float:
+    if "period_factor" in subject.record.hyperparameters:
+        grows = {"first_period": 2.0, "period_factor": 2.0}
+        h = _draw_settings(subject, data, grows)
+        _same(subject, h, 12, 7, "last-epoch")
+    return _goes_on(subject, data, "last-epoch")
+
+
+@law(
+    id="schedule-far-out",
+    title="A schedule that is asked for a late step gives the rate of that step",
+    statement=(
+        "Asked for the rates about a step up to 100,000, with nothing of what was before, a "
+        "schedule gives the exact values within the budget of its form: it counts steps, and not "
+        "its calls. Warm restarts are asked where they restart: after 1 + m + ... + m^n steps."
+    ),
+    oracle="exact",
+    capability="schedule",
+    about=_resumes("count"),
+    share=0.15,
+)
+def schedule_far_out(subject: Subject, data: st.DataObject) -> float:
+    if "period_factor" in subject.record.hyperparameters:
+        return _at_restarts(subject, data)
+    h = _draw_settings(subject, data)
+    starts = st.integers(0, 40) | st.integers(0, 100_000)
+    return _about(subject, h, data.draw(starts, label="first step"))
+
+
+def _at_restarts(subject: Subject, data: st.DataObject) -> float:
+    h = _draw_settings(subject, data, {"first_period": 1.0})
+    worst = 0.0
+    for factor in (2, 3, 5, 10):
+        settings, step = {**h, "period_factor": float(factor)}, 1
+        for power in range(1, 7):
+            worst = max(worst, _about(subject, settings, step))
+            step += factor**power
+    return worst
+
+
+def _about(subject: Subject, h: dict[str, float], start: int) -> float:
+    """The rates at three steps from ``start`` on."""
+    record = subject.record
+    form = record.forms.get(subject.claim.dialect, record.closed_form)
+    steps = range(start, start + 3)
+    quantity = Quantity(
+        *(
+            Balls([form(namespace(each, h, tau)).ball for tau in steps], each)
+            for each in (Arithmetic.exact(), subject.working)
+        )
+    )
+    return require(
+        quantity,
+        _resumed(subject, h, start, len(steps), "count"),
+        what=f"{subject.name}: rates from step {start} on",
+        counterexample=lambda: _told(h, len(steps), start=start),
+    )
+
+
+@law(
+    id="schedule-without-a-rise",
+    title="A schedule whose rise takes no steps starts at its full rate",
+    statement=(
+        "With a warm-up of 0 steps, or a cycle whose rise ends where it begins, the first update "
+        "has the rate that the second one has after a rise of one step, or the library refuses it."
+    ),
+    oracle="exact",
+    capability="schedule",
+    about=lambda subject: subject.record.rises is not None,
+    share=0.05,
+)
+def schedule_without_a_rise(subject: Subject, data: st.DataObject) -> float:
+    drawn = _draw_settings(subject, data)
+    none, one = ({**drawn, **settings} for settings in subject.record.rises)
+    form = subject.record.closed_form
+    full = (
+        Balls([form(namespace(each, one, 1)).ball], each)
+        for each in (Arithmetic.exact(), subject.working)
+    )
+    with under_test(subject, lambda: _told(none, 2)):
+        try:
+            first = float(next(iter(subject.rule.rates(none, 2))))
+        except ValueError as refusal:
+            raise NotShown(f"{subject.name} refuses it: {refusal}") from None
+    return require(
+        Quantity(*full),
+        np.array([first]),
+        what=f"{subject.name}: rate at step 0 without a rise",
+        counterexample=lambda: _told(none, 2),
+        body=lambda: subject.rule.script(none, 2),
     )

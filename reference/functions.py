@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from optcheck.reference.balls import Balls, Scalar, ball_arithmetic
+from optcheck.reference.balls import EXACT_BITS, Balls, Scalar, ball_arithmetic
 
 
 def _is_ball(value: Any) -> bool:
@@ -36,6 +36,32 @@ def exp(value: Any) -> Any:
     if isinstance(value, Scalar):
         return value.apply(lambda ball: ball.exp()).elementary()
     return np.exp(value)
+
+
+def cos_pi(turns: Any) -> Any:
+    """The cosine of pi times a scalar: exact at whole numbers, where cosines meet their ends.
+
+    Implementations round pi, the product and the cosine.
+    """
+    if not isinstance(turns, Scalar):
+        return np.cos(np.pi * turns)
+    if turns.bits >= EXACT_BITS:
+        return turns.apply(lambda ball: ball.cos_pi())
+    angle = turns * turns.apply(lambda ball: arb.pi())
+    return angle.apply(lambda ball: ball.cos()).elementary()
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """``base**exponent`` of a base that is not negative, but that rounding may make so."""
+    if not isinstance(base, Scalar):
+        return base**exponent
+    return base.pair(exponent, _ball_power).elementary()
+
+
+def _ball_power(base: arb, exponent: arb) -> arb:
+    if base.lower() > 0:
+        return base**exponent
+    return arb(0).union(base.upper() ** exponent) if base.upper() > 0 else arb(0)
 
 
 def floor(value: Any) -> Any:
@@ -70,6 +96,11 @@ def _ball_where_positive(value: arb, condition: arb) -> arb:
     if condition.lower() > 0:
         return value
     return value.union(arb(0)) if condition.upper() > 0 else arb(0)
+
+
+def either(first: Any, second: Any) -> Any:
+    """One of two equal scalars, where rounding decides which; a ball that covers both."""
+    return first.pair(second, lambda a, b: a.union(b)) if _is_ball(first) else first
 
 
 def scaled_quotient(scale: Any, numerator: Any, denominator: Any) -> Any:
@@ -157,6 +188,20 @@ def norm(vector: Any) -> Any:
     if isinstance(vector, Balls):
         return sqrt((vector**2).total())
     return np.sqrt(np.sum(np.square(vector)))
+
+
+def sum_of_magnitudes(vector: Any) -> Any:
+    """The 1-norm of a flat vector; a scalar."""
+    return abs(vector).total() if isinstance(vector, Balls) else np.sum(np.abs(vector))
+
+
+def largest_magnitude(vector: Any) -> Any:
+    """The largest magnitude in a flat vector, 0 if it is empty; a scalar, and exact."""
+    if not isinstance(vector, Balls):
+        return np.max(np.abs(vector), initial=0.0)
+    with ball_arithmetic():
+        largest = functools.reduce(arb.max, (abs(ball) for ball in vector.balls), arb(0))
+        return Scalar(largest, vector.arithmetic.bits)
 
 
 def _ball_sqrt(ball: arb) -> arb:

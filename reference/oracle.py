@@ -8,7 +8,7 @@ derivation, and what it leaves for reordered and fused arithmetic, is in docs/or
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -195,8 +195,15 @@ def namespace(
     arithmetic: Arithmetic, hyperparameters: Mapping[str, float], step: int
 ) -> SimpleNamespace:
     """What formulas call ``h``: hyper-parameters and the step count in one arithmetic."""
+    return namespaces(arithmetic, hyperparameters)(step)
+
+
+def namespaces(
+    arithmetic: Arithmetic, hyperparameters: Mapping[str, float]
+) -> Callable[[int], SimpleNamespace]:
+    """The same for any step; the scalars are made once."""
     scalars = {name: arithmetic.scalar(value) for name, value in hyperparameters.items()}
-    return _h(arithmetic, scalars, hyperparameters, step, frozenset())
+    return lambda step: _h(arithmetic, scalars, hyperparameters, step, frozenset())
 
 
 def _h(
@@ -236,31 +243,12 @@ def schedule_rates(
 ) -> Quantity:
     """The rates at tau = 0 ... steps - 1, as one vector."""
     exact = Arithmetic.exact()
-    values = [
-        schedule.closed_form(namespace(exact, hyperparameters, tau)).ball for tau in range(steps)
-    ]
-    rounded = _working_rates(schedule, dialect, hyperparameters, steps, working)
-    return Quantity(Balls(values, exact), Balls([scalar.ball for scalar in rounded], working))
-
-
-def _working_rates(
-    schedule: Schedule,
-    dialect: str,
-    hyperparameters: Mapping[str, float],
-    steps: int,
-    working: Arithmetic,
-) -> list[Scalar]:
-    def h(tau: int) -> SimpleNamespace:
-        return namespace(working, hyperparameters, tau)
-
-    if dialect == "offset-form" and schedule.offset_form is not None:
-        return [schedule.offset_form(h(tau)) for tau in range(steps)]
-    if dialect == "closed-form" or schedule.recursion is None:
-        return [schedule.closed_form(h(tau)) for tau in range(steps)]
-    rates: list[Scalar] = [schedule.first(h(0))]
-    for tau in range(1, steps):
-        rates.append(schedule.recursion(rates[-1], tau, h(tau)))
-    return rates
+    values = schedule.rates("closed-form", steps, namespaces(exact, hyperparameters))
+    rounded = schedule.rates(dialect, steps, namespaces(working, hyperparameters))
+    return Quantity(
+        Balls([scalar.ball for scalar in values], exact),
+        Balls([scalar.ball for scalar in rounded], working),
+    )
 
 
 def clipped(

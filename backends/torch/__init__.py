@@ -99,12 +99,11 @@ class TorchBackend(Minimizers, Training):
         return SCHEDULES
 
     def clippings(self) -> Sequence[TorchClipping]:
-        dialects = {"clip-by-value": "exact"}
         return [
             TorchClipping(
-                Claim(method, dialects.get(method, "stabilised-norm"), options, DTYPES),
+                Claim(method, dialect, {"function": function, **options}, DTYPES),
                 self.device.type,
             )
-            for method in CALLS
+            for method, dialect, function in CALLS
             for options in (SINGLE, FOREACH)
         ]

@@ -10,11 +10,30 @@ import torch
 from optcheck.backends.interface import Claim, Floats, Hyperparameters
 from optcheck.backends.torch.scripts import tensors
 
-# What clips ``parameters``: the global norm at once, and the norm of each by a call for each.
+_IN_TWO = (
+    "torch.nn.utils.clip_grads_with_norm_(parameters, {0}, "
+    "torch.nn.utils.get_total_norm([p.grad for p in parameters], foreach={1}), foreach={1})"
+)
+
+# What clips ``parameters``, by method, dialect and function: the global norm at once, and the norm
+# of each by a call for each.
 CALLS = {
-    "clip-by-global-norm": "torch.nn.utils.clip_grad_norm_(parameters, {}, foreach={})",
-    "clip-by-norm": "[torch.nn.utils.clip_grad_norm_([p], {}, foreach={}) for p in parameters]",
-    "clip-by-value": "torch.nn.utils.clip_grad_value_(parameters, {}, foreach={})",
+    ("clip-by-global-norm", "stabilised-norm", "clip_grad_norm_"): (
+        "torch.nn.utils.clip_grad_norm_(parameters, {}, foreach={})"
+    ),
+    ("clip-by-global-norm", "stabilised-norm", "clip_grads_with_norm_"): _IN_TWO,
+    ("clip-by-global-norm", "stabilised-sum", "clip_grad_norm_"): (
+        "torch.nn.utils.clip_grad_norm_(parameters, {}, 1.0, foreach={})"
+    ),
+    ("clip-by-global-norm", "stabilised-maximum", "clip_grad_norm_"): (
+        'torch.nn.utils.clip_grad_norm_(parameters, {}, float("inf"), foreach={})'
+    ),
+    ("clip-by-norm", "stabilised-norm", "clip_grad_norm_"): (
+        "[torch.nn.utils.clip_grad_norm_([p], {}, foreach={}) for p in parameters]"
+    ),
+    ("clip-by-value", "exact", "clip_grad_value_"): (
+        "torch.nn.utils.clip_grad_value_(parameters, {}, foreach={})"
+    ),
 }
 
 
@@ -27,7 +46,8 @@ class TorchClipping:
 
     def _call(self, hyperparameters: Hyperparameters) -> str:
         threshold, foreach = hyperparameters["threshold"], self.claim.options["foreach"]
-        return CALLS[self.claim.method].format(repr(threshold), foreach)
+        key = (self.claim.method, self.claim.dialect, str(self.claim.options["function"]))
+        return CALLS[key].format(repr(threshold), foreach)
 
     def clip(
         self, gradients: Sequence[torch.Tensor], hyperparameters: Hyperparameters

@@ -32,7 +32,7 @@ from optcheck.reference import SCHEDULES
 from optcheck.reference.identities import adam_step_bound
 from optcheck.reference.oracle import SAFETY, Bound, schedule_rates
 from optcheck.reference.sampling.rates import floor, responses
-from optcheck.reference.sampling.robbins_monro import bounds_on_sum, robbins_monro, tail
+from optcheck.reference.sampling.robbins_monro import TAILS, bounds_on_sum, robbins_monro, tail
 
 SUMMANDS = 32
 
@@ -50,6 +50,7 @@ SUMMANDS = 32
     oracle="rate",
     capability="schedule",
     equations=("robbins-monro-conditions",),
+    about=lambda subject: subject.record.id in TAILS,
     share=0.3,
 )
 def sums_of_rates(subject: Subject, data: st.DataObject) -> float:

@@ -108,7 +108,7 @@ def _constant(rate: float, after: int = 0) -> Tail:
     return GeometricTail(rate == 0.0, lambda: arb(-1 if rate == 0.0 else 0), rate, after=after)
 
 
-_TAILS: dict[str, Callable[[Hyperparameters], Tail]] = {
+TAILS: dict[str, Callable[[Hyperparameters], Tail]] = {
     "linear-schedule": lambda h: _constant(h["final_rate"], int(h["decay_steps"])),
     "power-law-schedule": lambda h: PowerTail(
         -h["exponent"], h["initial_rate"], Fraction(h["decay_steps"])
@@ -138,7 +138,7 @@ _TAILS: dict[str, Callable[[Hyperparameters], Tail]] = {
 
 def tail(schedule: str, hyperparameters: Hyperparameters) -> Tail:
     """What the rates of a schedule are from some step on: all that the conditions ask."""
-    return _TAILS[schedule](hyperparameters)
+    return TAILS[schedule](hyperparameters)
 
 
 def robbins_monro(schedule: str, hyperparameters: Hyperparameters) -> tuple[bool, bool]:

@@ -117,6 +117,27 @@ RATES = {
     "learning_rate": 0.1,
     "start_factor": 0.25,
     "warm_up_steps": 4.0,
+    "first_milestone": 2.0,
+    "second_milestone": 4.0,
+    "hold_steps": 1.0,
+    "first_period": 2.0,
+    "period_factor": 2.0,
+    "first_steps": 3.0,
+    "first_scale": 4.0,
+    "second_steps": 2.0,
+    "second_scale": 0.5,
+    "base_rate": 0.01,
+    "peak_rate": 0.1,
+    "rising_steps": 3.0,
+    "falling_steps": 2.0,
+    "final_steps": 2.0,
+    "cycle_factor": 0.5,
+    "step_factor": 0.9,
+    "total_steps": 10.0,
+    "rising_share": 0.3,
+    "start_divisor": 25.0,
+    "end_divisor": 10.0,
+    "peak_factor": 0.5,
 }
 
 
@@ -124,7 +145,13 @@ def schedules(backend: Any) -> Scripted:
     """Scripts of every schedule."""
     scripted = {}
     for rule in backend.schedules():
-        h = {name: RATES[name] for name in SCHEDULES[rule.claim.method].hyperparameters}
+        domains = SCHEDULES[rule.claim.method].hyperparameters
+        # An exponent is negative in one schedule and positive in the next.
+        usual = {
+            name: RATES[name] if RATES[name] in domain else domain.typical[0]
+            for name, domain in domains.items()
+        }
+        h = {**usual, **{name: rule.claim.fixed[name] for name in usual.keys() & rule.claim.fixed}}
         scripted[rule.claim.name] = (rule.script(h, 7), list(rule.rates(h, 7)))
     return scripted
 

@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from wrong_variants import Family, Rule, Slip, fixed
+from wrong_variants import Family, Rule, Slip, Wrong, fixed
 
 VALUES = ("clip-values",)
 BOTH = ("clip-values", "clip-bounds-the-norm")
+TURNED, SHORT = "clipping-keeps-the-direction", "clipping-leaves-what-is-short"
+MANY, INFINITE = "clipping-many-arrays", "clipping-does-not-hide-infinity"
+EMPTY, CLIFF = "clipping-takes-empty-arrays", "clipping-saves-the-cliff"
 
 Gradients = Sequence[Any]
 
@@ -92,7 +95,27 @@ def _slips(factor: Factor, other: Factor, *, joint: bool) -> list[Slip]:
     return [
         each if joint else together,
         first,
-        Slip("by-value", "clips each element", BOTH, fixed(_by_value)),
+        Slip("by-value", "clips each element", (*VALUES, TURNED), fixed(_by_value)),
+        Slip(
+            "of-ten",
+            "the norm of the first ten arrays",
+            (MANY,) if joint else VALUES,
+            fixed(
+                clip(factor, lambda gs: euclidean(gs[:10]))
+                if joint
+                else lambda gs, **h: [*right(gs[:1], **h), *gs[1:]]
+            ),
+        ),
+        Slip(
+            "clean", "takes what is not finite for 0", (INFINITE,), fixed(_without_infinity(right))
+        ),
+        Slip(
+            "largest-first",
+            "asks for the largest element of each array",
+            (EMPTY,),
+            fixed(lambda gs, **h: right([g + 0.0 * g.max() for g in gs], **h)),
+            raises=True,
+        ),
         Slip(
             "maximum",
             "max for min",
@@ -102,10 +125,10 @@ def _slips(factor: Factor, other: Factor, *, joint: bool) -> list[Slip]:
         Slip(
             "always",
             "scales up to the threshold",
-            BOTH,
+            (*VALUES, SHORT),
             with_factor(lambda n, v, s: v / n if n else 1.0),
         ),
-        Slip("never", "does nothing", BOTH, with_factor(lambda n, v, s: 1.0)),
+        Slip("never", "does nothing", (*BOTH, CLIFF), with_factor(lambda n, v, s: 1.0)),
         Slip(
             "unit",
             "scales to norm 1",
@@ -153,8 +176,25 @@ def _slips(factor: Factor, other: Factor, *, joint: bool) -> list[Slip]:
     ]
 
 
+def _without_infinity(rule: Rule) -> Rule:
+    return lambda gradients, **h: rule(
+        [np.nan_to_num(g, posinf=0.0, neginf=0.0) for g in gradients], **h
+    )
+
+
 def _flat(rule: Rule) -> Rule:
     return lambda gradients, **h: [np.concatenate([g.ravel() for g in rule(gradients, **h)])]
+
+
+def _of_other_norms(norm: Callable[[Gradients], float], other: Any) -> list[Slip]:
+    right = clip(_stabilised, norm)
+    return [
+        Slip("euclidean", "the 2-norm", VALUES, fixed(clip(_stabilised, euclidean))),
+        Slip("other", "another norm", VALUES, fixed(clip(_stabilised, other))),
+        Slip("each", "the norm of each array", (*VALUES, TURNED), fixed(_each(right))),
+        Slip("exact", "no stabiliser", VALUES, fixed(clip(_exact, norm))),
+        Slip("never", "does nothing", (*BOTH, CLIFF), fixed(lambda gs, **h: list(gs))),
+    ]
 
 
 def _root_mean_square() -> Family:
@@ -215,6 +255,31 @@ FAMILIES = [
         for method, joint in (("clip-by-global-norm", True), ("clip-by-norm", False))
         for dialect, factor, other in _NORMS
     ),
+    *(
+        Family(
+            "clip-by-global-norm",
+            f"stabilised-{kind}",
+            clip(_stabilised, norm),
+            _of_other_norms(norm, other),
+            capability="clipping",
+        )
+        for kind, norm, other in (
+            ("sum", _magnitudes, _largest),
+            ("maximum", _largest, _magnitudes),
+        )
+    ),
     _root_mean_square(),
     _value(),
+]
+
+
+def _gradient(name: str, what: str, rule: Rule) -> Wrong:
+    slip = Slip(name, what, ("steep-slopes-are-short",), fixed(rule))
+    return Wrong("derivative", "gradient", "written-out", slip)
+
+
+WRONG = [
+    _gradient("cliff-twice", "has twice the slope", lambda f, x: 2.0 * f.gradient(x)),
+    _gradient("cliff-at-least-one", "is never flat", lambda f, x: np.maximum(f.gradient(x), 1.0)),
+    _gradient("cliff-wide", "sees the cliff from afar", lambda f, x: f.gradient(x / 2.0)),
 ]

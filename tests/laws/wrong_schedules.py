@@ -40,7 +40,7 @@ def step(tau: Any, *, initial_rate: float, decay_factor: float, decay_steps: flo
     return float(initial_rate * decay_factor ** (tau // decay_steps))
 
 
-def _changed(right: Rule, **changes: Callable[..., float]) -> Rule:
+def changed(right: Rule, **changes: Callable[..., float]) -> Rule:
     """The right schedule, asked with other hyper-parameters; each change sees all of them."""
 
     def schedule(tau: int, **h: float) -> float:
@@ -125,7 +125,7 @@ def _general(right: Rule) -> list[Slip]:
             "factor",
             "gives the factor and not the rate",
             START,
-            fixed(_changed(right, initial_rate=lambda h: 1.0)),
+            fixed(changed(right, initial_rate=lambda h: 1.0)),
             bug="flux-expdecay-decay-not-eta",
         ),
         Slip(
@@ -137,7 +137,7 @@ def _general(right: Rule) -> list[Slip]:
     ]
 
 
-def _wrong(
+def wrong(
     name: str,
     what: str,
     rule: Rule,
@@ -161,78 +161,76 @@ def _chained(tau: int, **h: float) -> float:
 
 
 _LINEAR = [
-    _wrong(
+    wrong(
         "chained",
         "goes from rate to rate, and divides by zero after the end",
         _chained,
         bug="torch-cosine-zero-division",
         raises=True,
     ),
-    _wrong(
+    wrong(
         "two-shorter",
         "is made for two steps fewer",
-        _changed(linear, decay_steps=lambda h: max(h["decay_steps"] - 2, 1)),
+        changed(linear, decay_steps=lambda h: max(h["decay_steps"] - 2, 1)),
         bug="kozistr-chebyshev-size",
     ),
-    _wrong(
+    wrong(
         "goes-on",
         "goes on below the final rate",
         lambda tau, **h: _line(tau, h),
         bug="transformers-warmup-linear-negative",
     ),
-    _wrong(
+    wrong(
         "relative-end",
         "the absolute end value is taken as a fraction of the initial rate",
-        _changed(linear, final_rate=lambda h: h["initial_rate"] * h["final_rate"]),
+        changed(linear, final_rate=lambda h: h["initial_rate"] * h["final_rate"]),
         bug="optax-warmup-cosine-alpha",
     ),
-    _wrong(
+    wrong(
         "floor",
         "falls to zero, and stops at the final rate",
         lambda tau, **h: max(linear(tau, **{**h, "final_rate": 0.0}), h["final_rate"]),
         bug="mlx-cosine-minimum",
     ),
-    _wrong(
+    wrong(
         "restarts",
         "starts again after its end",
         lambda tau, **h: linear(tau % (h["decay_steps"] + 1), **h),
         bug="burn-cosine-restart",
     ),
-    _wrong(
+    wrong(
         "swapped",
         "runs from the final to the initial rate",
-        _changed(
+        changed(
             linear, initial_rate=lambda h: h["final_rate"], final_rate=lambda h: h["initial_rate"]
         ),
         START,
         bug="fairseq-cosine-minlr",
     ),
-    _wrong(
+    wrong(
         "one-longer",
         "takes one step too many to the end",
-        _changed(linear, decay_steps=lambda h: h["decay_steps"] + 1),
+        changed(linear, decay_steps=lambda h: h["decay_steps"] + 1),
     ),
-    _wrong(
+    wrong(
         "to-zero",
         "ends at zero",
         lambda tau, **h: linear(tau, **h) if tau < h["decay_steps"] else 0.0,
     ),
-    _wrong("maximum", "max for min", lambda tau, **h: _line(max(tau, h["decay_steps"]), h), START),
+    wrong("maximum", "max for min", lambda tau, **h: _line(max(tau, h["decay_steps"]), h), START),
 ]
 _POWER = [
-    _wrong(
-        "grows", "the sign of the exponent", _changed(power_law, exponent=lambda h: -h["exponent"])
+    wrong(
+        "grows", "the sign of the exponent", changed(power_law, exponent=lambda h: -h["exponent"])
     ),
-    _wrong(
-        "no-steps", "the time scale is ignored", _changed(power_law, decay_steps=lambda h: 1.0)
-    ),
-    _wrong(
+    wrong("no-steps", "the time scale is ignored", changed(power_law, decay_steps=lambda h: 1.0)),
+    wrong(
         "no-one",
         "tau / s without the 1",
         lambda tau, **h: h["initial_rate"] * max(tau / h["decay_steps"], 1.0) ** h["exponent"],
     ),
-    _wrong("square-root", "always -1/2", _changed(power_law, exponent=lambda h: -0.5)),
-    _wrong(
+    wrong("square-root", "always -1/2", changed(power_law, exponent=lambda h: -0.5)),
+    wrong(
         "staircase",
         "falls in steps",
         lambda tau, **h: power_law(h["decay_steps"] * (tau // h["decay_steps"]), **h),
@@ -246,106 +244,106 @@ def _to_base(tau: int, **h: float) -> float:
 
 
 _EXPONENTIAL = [
-    _wrong(
+    wrong(
         "to-base",
         "divides by the logarithm of the number of steps, which may be 1",
         _to_base,
         bug="deepspeed-warmup-log",
         raises=True,
     ),
-    _wrong("staircase", "falls in steps", step),
-    _wrong("no-steps", "falls at every step", _changed(exponential, decay_steps=lambda h: 1.0)),
-    _wrong(
+    wrong("staircase", "falls in steps", step),
+    wrong("no-steps", "falls at every step", changed(exponential, decay_steps=lambda h: 1.0)),
+    wrong(
         "rate",
         "e^(-c tau / s) for c^(tau / s)",
-        _changed(exponential, decay_factor=lambda h: math.exp(-h["decay_factor"])),
+        changed(exponential, decay_factor=lambda h: math.exp(-h["decay_factor"])),
     ),
-    _wrong(
+    wrong(
         "complement",
         "1 - factor for the factor",
-        _changed(exponential, decay_factor=lambda h: 1.0 - h["decay_factor"]),
+        changed(exponential, decay_factor=lambda h: 1.0 - h["decay_factor"]),
     ),
-    _wrong(
+    wrong(
         "ends",
         "stops after the decay steps",
         lambda tau, **h: exponential(min(tau, h["decay_steps"]), **h),
     ),
 ]
 _EXPONENTIAL_RATE = [
-    _wrong(
+    wrong(
         "base",
         "k^tau for e^(-k tau)",
         lambda tau, **h: h["initial_rate"] * h["decay_rate"] ** tau,
     ),
-    _wrong(
+    wrong(
         "binary",
         "2^(-k tau)",
         lambda tau, **h: h["initial_rate"] * 2.0 ** (-h["decay_rate"] * tau),
     ),
-    _wrong("inverse-time", "1/(1 + k tau)", inverse_time),
-    _wrong(
+    wrong("inverse-time", "1/(1 + k tau)", inverse_time),
+    wrong(
         "grows",
         "the sign of the rate",
-        _changed(exponential_rate, decay_rate=lambda h: -h["decay_rate"]),
+        changed(exponential_rate, decay_rate=lambda h: -h["decay_rate"]),
     ),
-    _wrong(
+    wrong(
         "linear",
         "1 - k tau, the first order",
         lambda tau, **h: h["initial_rate"] * (1.0 - h["decay_rate"] * tau),
     ),
 ]
 _INVERSE = [
-    _wrong("root", "1/sqrt(1 + k tau)", lambda tau, **h: inverse_time(tau, **h) ** 0.5, START),
-    _wrong(
+    wrong("root", "1/sqrt(1 + k tau)", lambda tau, **h: inverse_time(tau, **h) ** 0.5, START),
+    wrong(
         "no-one", "1/(k tau)", lambda tau, **h: h["initial_rate"] / max(h["decay_rate"] * tau, 1.0)
     ),
-    _wrong(
+    wrong(
         "exponential",
         "e^(-k tau)",
         lambda tau, **h: h["initial_rate"] * math.exp(-h["decay_rate"] * tau),
     ),
-    _wrong(
+    wrong(
         "scaled",
         "k / eta for k",
-        _changed(inverse_time, decay_rate=lambda h: h["decay_rate"] / h["initial_rate"]),
+        changed(inverse_time, decay_rate=lambda h: h["decay_rate"] / h["initial_rate"]),
     ),
-    _wrong(
+    wrong(
         "compound",
         "(1 - k)^tau",
         lambda tau, **h: h["initial_rate"] * abs(1.0 - h["decay_rate"]) ** tau,
     ),
 ]
 _STEP = [
-    _wrong(
+    wrong(
         "own-period",
         "another argument arrives as the period: 30, whatever was asked",
-        _changed(step, decay_steps=lambda h: 30),
+        changed(step, decay_steps=lambda h: 30),
         bug="timm-multistep-arg",
     ),
-    _wrong(
+    wrong(
         "round",
         "rounds where it should floor",
         lambda tau, **h: h["initial_rate"] * h["decay_factor"] ** round(tau / h["decay_steps"]),
     ),
-    _wrong(
+    wrong(
         "ceil",
         "falls after the first step",
         lambda tau, **h: (
             h["initial_rate"] * h["decay_factor"] ** math.ceil(tau / h["decay_steps"])
         ),
     ),
-    _wrong("smooth", "falls smoothly", exponential),
-    _wrong("once", "falls once", lambda tau, **h: step(min(tau, h["decay_steps"]), **h)),
-    _wrong("one-late", "falls one step late", lambda tau, **h: step(max(tau - 1, 0), **h)),
-    _wrong(
+    wrong("smooth", "falls smoothly", exponential),
+    wrong("once", "falls once", lambda tau, **h: step(min(tau, h["decay_steps"]), **h)),
+    wrong("one-late", "falls one step late", lambda tau, **h: step(max(tau - 1, 0), **h)),
+    wrong(
         "one-longer",
         "each step is one longer",
-        _changed(step, decay_steps=lambda h: h["decay_steps"] + 1),
+        changed(step, decay_steps=lambda h: h["decay_steps"] + 1),
     ),
-    _wrong(
+    wrong(
         "divides",
         "divides by the factor",
-        _changed(step, decay_factor=lambda h: 1.0 / h["decay_factor"]),
+        changed(step, decay_factor=lambda h: 1.0 / h["decay_factor"]),
     ),
 ]
 

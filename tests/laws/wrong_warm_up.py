@@ -13,7 +13,7 @@ SUMS = ("schedule-values", "sums-of-rates")
 
 
 def warm_up(tau: Any, *, learning_rate: float, start_factor: float, warm_up_steps: float) -> float:
-    risen = min(tau, warm_up_steps) / warm_up_steps
+    risen = 1.0 if tau >= warm_up_steps else tau / warm_up_steps
     return learning_rate * (start_factor + (1.0 - start_factor) * risen)
 
 

@@ -16,6 +16,7 @@ import textbook_descent
 import textbook_signs
 from exact_numbers import MP
 from textbook_registry import POINTS, RULES, WHOLE_RULES, ZERO, Key, Rule, State, advance
+from textbook_schedules import SCHEDULES
 
 __all__ = [
     "CLIPPINGS",
@@ -81,33 +82,6 @@ JOINED: dict[Key, Rule] = {
 RULES |= JOINED
 
 
-def linear(h: SimpleNamespace, t: int) -> Any:
-    """bishop 7.36."""
-    if t > h.decay_steps:
-        return h.final_rate
-    return h.initial_rate + (h.final_rate - h.initial_rate) * t / h.decay_steps
-
-
-SCHEDULES: dict[str, Callable[[SimpleNamespace, int], Any]] = {
-    "linear-schedule": linear,
-    "power-law-schedule": lambda h, t: (
-        h.initial_rate * MP.exp(h.exponent * MP.log(1 + t / h.decay_steps))
-    ),
-    "exponential-schedule": lambda h, t: (
-        h.initial_rate * MP.exp(MP.log(h.decay_factor) * t / h.decay_steps)
-    ),
-    "exponential-rate-schedule": lambda h, t: h.initial_rate * MP.exp(-h.decay_rate * t),
-    "inverse-time-schedule": lambda h, t: h.initial_rate / (1 + h.decay_rate * t),
-    "step-schedule": lambda h, t: h.initial_rate * h.decay_factor ** (t // int(h.decay_steps)),
-    # prince names it only; the share of the rate that it starts at is that of the libraries.
-    "linear-warm-up": lambda h, t: (
-        h.learning_rate
-        if t >= h.warm_up_steps
-        else h.learning_rate * ((h.warm_up_steps - t) * h.start_factor + t) / h.warm_up_steps
-    ),
-}
-
-
 def _shorter(gradient: list[Any], norm: Any, threshold: Any) -> list[Any]:
     """goodfellow's clipping by norm; a zero gradient stays zero."""
     return gradient if norm <= threshold else [each * threshold / norm for each in gradient]
@@ -128,6 +102,12 @@ CLIPPINGS: dict[Key, Clip] = {
     **{("clip-by-norm", dialect): clip for dialect, clip in _CLIPS.items()},
     ("clip-by-global-norm", "exact"): _CLIPS["exact"],
     ("clip-by-global-norm", "stabilised-norm"): _CLIPS["stabilised-norm"],
+    ("clip-by-global-norm", "stabilised-sum"): lambda g, h: _shorter(
+        g, sum((abs(each) for each in g), ZERO) + h.stabiliser, h.threshold
+    ),
+    ("clip-by-global-norm", "stabilised-maximum"): lambda g, h: _shorter(
+        g, max((abs(each) for each in g), default=ZERO) + h.stabiliser, h.threshold
+    ),
     ("clip-by-value", "exact"): lambda g, h: [
         max(-h.threshold, min(h.threshold, each)) for each in g
     ],
