@@ -31,10 +31,14 @@ class FunctionInitializerRule(FunctionPart):
         self,
         function: Callable[..., Any],
         fans: Callable[[Layer], tuple[float, float]] | None,
+        takes: Callable[[Layer], bool] | None,
+        memory: Callable[[Any, int], tuple[Any, Any]] | None,
         claim: Claim,
     ) -> None:
         super().__init__(function, claim)
         self.counts = fans
+        self.allows = takes
+        self.remember = memory
 
     def draw(
         self,
@@ -51,6 +55,18 @@ class FunctionInitializerRule(FunctionPart):
 
     def fans(self, layer: Layer) -> tuple[float, float] | None:
         return None if self.counts is None else self.counts(layer)
+
+    def takes(self, layer: Layer) -> bool:
+        return self.allows is None or self.allows(layer)
+
+    def memory(
+        self, layer: Layer, hyperparameters: Hyperparameters, steps: int, *, dtype: str
+    ) -> tuple[Floats, Floats] | None:
+        if self.remember is None:
+            return None
+        biases = self.draw(layer, hyperparameters, seed=0, dtype=dtype)[0].astype(dtype)
+        left, derivative = self.remember(biases, steps)
+        return _wide(left), _wide(derivative)
 
     def script(
         self,
@@ -71,7 +87,10 @@ for _ in range({count}):
 
 
 class FunctionNormalizerRun:
-    """An object with ``train``, ``evaluate``, ``gradients`` and ``state``, in one dtype."""
+    """An object with ``train``, ``evaluate``, ``gradients`` and ``state``, in one dtype.
+
+    One that takes masks has ``train_masked`` too.
+    """
 
     def __init__(self, normalizer: Any, dtype: str) -> None:
         self.normalizer = normalizer
@@ -82,6 +101,11 @@ class FunctionNormalizerRun:
 
     def evaluate(self, batch: Floats) -> Floats:
         return _wide(self.normalizer.evaluate(self._native(batch)))
+
+    def train_masked(self, batch: Floats, mask: Sequence[bool]) -> Floats | None:
+        if not hasattr(self.normalizer, "train_masked"):
+            return None
+        return _wide(self.normalizer.train_masked(self._native(batch), np.array(mask)))
 
     def gradients(self, batch: Floats, cotangent: Floats) -> Mapping[str, Floats]:
         found = self.normalizer.gradients(self._native(batch), self._native(cotangent))
@@ -106,9 +130,8 @@ class FunctionNormalizerRule(FunctionPart):
         gain: Floats | None = None,
         shift: Floats | None = None,
     ) -> NormalizerRun:
-        scales = np.ones(features) if gain is None else gain
-        shifts = np.zeros(features) if shift is None else shift
-        native = (np.array(each, dtype=dtype) for each in (scales, shifts))
+        learned = (gain, shift)
+        native = (None if each is None else np.array(each, dtype=dtype) for each in learned)
         return FunctionNormalizerRun(self.function(features, *native, **hyperparameters), dtype)
 
     def script(
@@ -121,9 +144,10 @@ class FunctionNormalizerRule(FunctionPart):
         shift: Floats | None = None,
     ) -> str:
         features = batches[0].shape[1:]
-        scales = np.ones(features) if gain is None else gain
-        shifts = np.zeros(features) if shift is None else shift
-        arrays = ", ".join(f"np.array({literal(each)}, {dtype!r})" for each in (scales, shifts))
+        arrays = ", ".join(
+            "None" if each is None else f"np.array({literal(each)}, {dtype!r})"
+            for each in (gain, shift)
+        )
         data = ", ".join(f"np.array({literal(each)}, {dtype!r})" for each in batches)
         return f"""{import_rule(self.function)}
 
@@ -140,10 +164,15 @@ class FunctionRecurrenceRule(FunctionPart):
     """A function of a network to its states, and one to its gradients, as a recurrent layer."""
 
     def __init__(
-        self, function: Callable[..., Any], gradients: Callable[..., Any], claim: Claim
+        self,
+        function: Callable[..., Any],
+        gradients: Callable[..., Any],
+        outputs: Callable[..., Any] | None,
+        claim: Claim,
     ) -> None:
         super().__init__(function, claim)
         self.backwards = gradients
+        self.read_out = outputs
 
     def states(self, network: Recurrence, *, dtype: str) -> Floats:
         return _wide(self.function(_rounded(network, dtype)))
@@ -153,6 +182,9 @@ class FunctionRecurrenceRule(FunctionPart):
     ) -> Mapping[str, Floats]:
         found = self.backwards(_rounded(network, dtype), np.array(cotangents, dtype=dtype))
         return {name: _wide(each) for name, each in found.items()}
+
+    def outputs(self, network: Recurrence, *, dtype: str) -> Floats | None:
+        return None if self.read_out is None else _wide(self.read_out(_rounded(network, dtype)))
 
     def script(self, network: Recurrence, cotangents: Floats, *, dtype: str) -> str:
         arrays = ", ".join(

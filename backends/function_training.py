@@ -224,16 +224,21 @@ class FunctionTraining(Training):
         *,
         dialect: str,
         fans: Callable[[Layer], tuple[float, float]] | None = None,
+        takes: Callable[[Layer], bool] | None = None,
+        memory: Callable[[Any, int], tuple[Any, Any]] | None = None,
         **claimed: Any,
     ) -> Callable[[Function], Function]:
         """Claim that ``function(random, layer, **hyperparameters)`` draws from ``method``.
 
-        ``fans(layer)`` are the fan-in and fan-out that it counts, if they are shown.
+        ``fans(layer)`` are the fan-in and fan-out that it counts, if they are shown;
+        ``takes(layer)`` says which layers it is for, if not for all. ``memory(biases, steps)`` is
+        what cells with these biases remember (see ``ShowsMemory``).
         """
 
         def register(function: Function) -> Function:
             claim = Claim(method, dialect, **claimed)
-            self._initializers.append(FunctionInitializerRule(function, fans, claim))
+            rule = FunctionInitializerRule(function, fans, takes, memory, claim)
+            self._initializers.append(rule)
             return function
 
         return register
@@ -254,16 +259,24 @@ class FunctionTraining(Training):
         return register
 
     def recurrence(
-        self, method: str, *, dialect: str, gradients: Callable[..., Any], **claimed: Any
+        self,
+        method: str,
+        *,
+        dialect: str,
+        gradients: Callable[..., Any],
+        outputs: Callable[..., Any] | None = None,
+        **claimed: Any,
     ) -> Callable[[Function], Function]:
         """Claim that ``function(network)`` has the states of the recurrent layer ``method``.
 
-        ``gradients(network, cotangents)`` are its derivatives by name.
+        ``gradients(network, cotangents)`` are its derivatives by name, and ``outputs(network)``
+        is what is read out of it, if it can be.
         """
 
         def register(function: Function) -> Function:
             claim = Claim(method, dialect, **claimed)
-            self._recurrences.append(FunctionRecurrenceRule(function, gradients, claim))
+            rule = FunctionRecurrenceRule(function, gradients, outputs, claim)
+            self._recurrences.append(rule)
             return function
 
         return register

@@ -21,8 +21,8 @@ class Layer:
 
     ``inputs`` and ``outputs`` count its units or channels; each output sees ``inputs / groups`` of
     the inputs, through a window of shape ``kernel``. A recurrent layer has the ``outputs`` of all
-    its gates one after the other: input, forget, cell, output. Whatever the library's layout is,
-    ``shape`` has the output first, then what the output sees.
+    its ``gates`` one after the other: where they are four, input, forget, cell, output. Whatever
+    the library's layout is, ``shape`` has the output first, then what the output sees.
     """
 
     inputs: int
@@ -33,6 +33,7 @@ class Layer:
     parameter: Literal["weight", "bias"] = "weight"
     # How often each class occurs, for biases that start there; empty for all others.
     frequencies: tuple[float, ...] = ()
+    gates: int = 1
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -78,6 +79,28 @@ class ShowsFans(Protocol):
         """Fan-in and fan-out of the weights of ``layer``, None where they are not shown."""
 
 
+@runtime_checkable
+class TakesSomeLayers(Protocol):
+    """An initializer that its library has for some layers alone; others take all of them."""
+
+    def takes(self, layer: Layer) -> bool:
+        """Whether the parameter of ``layer`` can be drawn."""
+
+
+@runtime_checkable
+class ShowsMemory(Protocol):
+    """An initializer of the biases of a recurrent layer whose library can run that layer."""
+
+    def memory(
+        self, layer: Layer, hyperparameters: Hyperparameters, steps: int, *, dtype: str
+    ) -> tuple[Floats, Floats] | None:
+        """What is left of cells of 1 after ``steps``, and the derivative of that in them.
+
+        All weights and inputs are zero, so that the biases alone are at work. None where the
+        library does not show it.
+        """
+
+
 class NormalizerRun(Protocol):
     """A normaliser with what it has learned of its data; batches have shape ``(n, *features)``."""
 
@@ -87,14 +110,21 @@ class NormalizerRun(Protocol):
     def evaluate(self, batch: Floats) -> Floats:
         """The batch, normalised as in inference; nothing changes."""
 
+    def train_masked(self, batch: Floats, mask: Sequence[bool]) -> Floats | None:
+        """As ``train``, with the statistics of the examples of ``mask``.
+
+        None where the library takes no mask.
+        """
+
     def gradients(self, batch: Floats, cotangent: Floats) -> Mapping[str, Floats]:
         """The library's derivatives of ``sum(cotangent * train(batch))``; nothing changes.
 
-        In ``batch``, and in ``gain`` and ``shift`` where there are any.
+        In ``batch``, and in ``gain`` and ``shift`` where there are any; empty where the library
+        does not differentiate.
         """
 
     def state(self) -> Mapping[str, Floats]:
-        """What is kept from batch to batch, by the catalogue's names, each of shape features."""
+        """What is kept from batch to batch, by the catalogue's names, one number a feature."""
 
 
 class NormalizerRule(Protocol):
@@ -111,7 +141,11 @@ class NormalizerRule(Protocol):
         gain: Floats | None = None,
         shift: Floats | None = None,
     ) -> NormalizerRun:
-        """A new normaliser; ``gain`` and ``shift`` are ones and zeros where they are None."""
+        """A new normaliser; where ``gain`` and ``shift`` are None it has neither.
+
+        They have one number for each feature, the first of ``features``, of a batch, and one for
+        each value that shares its statistics of an example.
+        """
 
     def script(
         self,
@@ -130,11 +164,13 @@ class NormalizerRule(Protocol):
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A chain of layers ``h[t] = f(W h[t-1] + U x[t] + b)``.
+    """A chain of layers ``h[t] = f(W h[t-1] + U x[t] + b)``, read out as ``o[t] = V h[t] + c``.
 
     ``weights`` has shape ``(n, n)`` where one matrix is repeated for ``steps`` steps, and
-    ``(steps, n, n)`` where each step has its own. ``start`` has shape ``(batch, n)``, ``inputs``
-    ``(steps, batch, m)`` and ``input_weights`` ``(n, m)``; ``bias`` ``(n,)``.
+    ``(steps, n, n)`` where each step has its own; ``bias`` ``(n,)`` or ``(steps, n)`` with it.
+    ``start`` has shape ``(batch, n)``, ``inputs`` ``(steps, batch, m)``, ``input_weights``
+    ``(n, m)``, ``output_weights`` ``(k, n)`` and ``output_bias`` ``(k,)``. Only a repeated matrix
+    comes with inputs.
     """
 
     weights: Floats
@@ -143,6 +179,8 @@ class Recurrence:
     bias: Floats | None = None
     inputs: Floats | None = None
     input_weights: Floats | None = None
+    output_weights: Floats | None = None
+    output_bias: Floats | None = None
 
 
 class RecurrenceRule(Protocol):
@@ -164,3 +202,14 @@ class RecurrenceRule(Protocol):
 
     def script(self, network: Recurrence, cotangents: Floats, *, dtype: str) -> str:
         """Python that prints states and gradients with the library alone."""
+
+
+@runtime_checkable
+class ShowsOutputs(Protocol):
+    """A recurrence that can be read out."""
+
+    def outputs(self, network: Recurrence, *, dtype: str) -> Floats | None:
+        """What is read out of all states but the start, shape ``(steps, batch, k)``.
+
+        None where the implementation has no such layer.
+        """

@@ -15,8 +15,10 @@ from scipy import stats
 FALSE_ALARM = 1e-15
 
 
-def excess(count: int, trials: int, probability: float) -> float:
+def excess(count: float, trials: int, probability: float) -> float:
     """For ``count`` successes in ``trials`` of a mean probability.
+
+    Or for the sum of so many numbers in [0, 1], whose expectations have that mean.
 
     Chernoff's bound: a share ``a`` of n independent trials is at least (or at most) that far from
     the mean ``p`` of their probabilities with probability ``exp(-n KL(a, p))`` at most; it holds
@@ -46,6 +48,27 @@ def excess_of_bounded_mean(deviation: float, count: int, width: float) -> float:
     Hoeffding's inequality; it holds for drawing without replacement too.
     """
     return _over_allowed(-2.0 * count * (deviation / width) ** 2)
+
+
+def excess_of_distribution(distance: float, count: int) -> float:
+    """For the greatest distance of an empirical distribution function from the true one.
+
+    The inequality of Dvoretzky, Kiefer and Wolfowitz with Massart's constant (1990): above d with
+    probability ``2 exp(-2 n d^2)`` at most, for every distribution.
+    """
+    return 2.0 * count * distance**2 / -math.log(FALSE_ALARM / 2)
+
+
+def excess_of_union(probability: float, count: int) -> float:
+    """For one of ``count`` numbers that is where each is with that ``probability``."""
+    if probability <= 0.0:
+        return math.inf
+    return max(0.0, _over_allowed(math.log(probability) + math.log(count)))
+
+
+def excess_of_joint(probability: float, count: int) -> float:
+    """For ``count`` independent numbers that all are where each is with that ``probability``."""
+    return math.inf if probability <= 0.0 else _over_allowed(count * math.log(probability))
 
 
 def _over_allowed(log_tail: float) -> float:
