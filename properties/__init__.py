@@ -6,6 +6,7 @@ from optcheck.properties import adam as _adam  # each registers its laws
 from optcheck.properties import adaptive as _adaptive
 from optcheck.properties import calculus as _calculus
 from optcheck.properties import chains as _chains
+from optcheck.properties import cliffs as _cliffs
 from optcheck.properties import clipping as _clipping
 from optcheck.properties import closed_forms as _closed_forms
 from optcheck.properties import descent as _descent
@@ -39,6 +40,6 @@ __all__ = [
     "units",
 ]
 
-del _adam, _adaptive, _calculus, _chains, _clipping, _closed_forms, _descent, _hygiene
+del _adam, _adaptive, _calculus, _chains, _cliffs, _clipping, _closed_forms, _descent, _hygiene
 del _initialization, _minimizers, _normalization, _parameters, _paths, _reductions, _sampling
 del _schedules, _signs, _surfaces

@@ -37,6 +37,41 @@ statement(
 )
 
 
+statement(
+    "adadelta-newton-step-single-parameter",
+    title="Newton's step in a single parameter",
+    formula=(
+        r"\Delta\theta_j=-\Big(\frac{\partial^2L}{\partial\theta_j^2}\Big)^{-1}"
+        r"\frac{\partial L}{\partial\theta_j}"
+    ),
+    sources=("goodfellow:sec 8.4.4",),
+)
+statement(
+    "adadelta-inverse-curvature-estimate",
+    title="The inverse curvature is minus the ratio of step and slope",
+    formula=(
+        r"\Big(\frac{\partial^2L}{\partial\theta_j^2}\Big)^{-1}"
+        r"=-\frac{\Delta\theta_j}{\partial L/\partial\theta_j}"
+    ),
+    sources=("goodfellow:sec 8.4.4",),
+    erratum="G10: printed without the minus sign, which Newton's step has.",
+)
+statement(
+    "adadelta-single-parameter-taylor",
+    title="The expansion in one parameter, and its extremum",
+    formula=(
+        r"L(\theta+\mathbf e_j\Delta)=L(\theta)+\frac{\partial L}{\partial\theta_j}\Delta"
+        r"+\tfrac12\frac{\partial^2L}{\partial\theta_j^2}\Delta^2+R_3,\qquad"
+        r"\Delta^\star=-\frac{\partial L/\partial\theta_j}{\partial^2L/\partial\theta_j^2}"
+    ),
+    sources=("goodfellow:sec 8.4.4",),
+    erratum=(
+        "G11: printed without the half, so that its extremum is half of Newton's step, and with "
+        "the second derivative for the first in that."
+    ),
+)
+
+
 def _update(w: Any, g: Any, state: Any, h: Any) -> Any:
     squares = mean_square(state["second_moment"], g, h.decay)
     step = unit_correct_step(squares, state["update_second_moment"], g, h.epsilon)

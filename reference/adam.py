@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from optcheck.reference.adagrad import epsilon_inside_root, epsilon_outside_root
@@ -44,6 +45,80 @@ def corrected_update(w: Any, moments: Any, h: Any, denominator: Any) -> Any:
     first = moments["first_moment"] / bias_correction(h.beta1, h.step)
     second = moments["second_moment"] / bias_correction(h.beta2, h.step)
     return descend_quotient(w, first, denominator(second, h.epsilon), h.learning_rate)
+
+
+@equation(
+    "adam-bias-correction-vanishes",
+    title="The bias correction fades",
+    formula=r"\frac1{1-\beta^t}\downarrow1,\qquad\frac1{1-\beta^t}\le1+s\iff\beta^t\le\frac{s}{1+s}",
+    sources=("bishop:sec 7.3.3", "prince:sec 6.4"),
+)
+def steps_until_within(decay: float, share: float) -> int:
+    """The first step at which the correction is at most ``1 + share``."""
+    return math.ceil(math.log(share / (1 + share)) / math.log(decay))
+
+
+statement(
+    "adam-algorithm-bishop",
+    title="Adam on minibatches (Algorithm 7.4)",
+    formula=(
+        r"\tau\leftarrow\tau+1,\ \mathbf g=\nabla E_{n:n+B-1}(\mathbf w),\ "
+        r"\hat{\mathbf s}=\frac{\mathbf s}{1-\beta_1^\tau},\ "
+        r"\hat{\mathbf r}=\frac{\mathbf r}{1-\beta_2^\tau},\ "
+        r"\Delta\mathbf w=-\eta\frac{\hat{\mathbf s}}{\sqrt{\hat{\mathbf r}}+\delta},\ "
+        r"n\leftarrow n+B;\ n+B-1>N:\ \text{shuffle},\ n\leftarrow1"
+    ),
+    sources=("bishop:Alg 7.4",),
+    erratum=(
+        "B15: the gradient is printed with a minus sign, which ascends. B16: tau is neither set "
+        "nor counted. B17: printed as n + B > N, which leaves out the last full block."
+    ),
+)
+statement(
+    "adam-algorithm-goodfellow",
+    title="Adam (Algorithm 8.7)",
+    formula=(
+        r"t\leftarrow t+1,\ \hat{\mathbf s}=\frac{\mathbf s}{1-\rho_1^t},\ "
+        r"\hat{\mathbf r}=\frac{\mathbf r}{1-\rho_2^t},\ "
+        r"\Delta\theta=-\alpha\frac{\hat{\mathbf s}}{\sqrt{\hat{\mathbf r}}+\epsilon},\ "
+        r"\theta\leftarrow\theta+\Delta\theta"
+    ),
+    sources=("goodfellow:Alg 8.7", "goodfellow:sec 8.4.3"),
+    erratum=(
+        "G13: the corrected moments are computed and not used. G14: a factor g too many. "
+        "G15: the first correction is garbled. G16: the sum over a minibatch is not divided."
+    ),
+)
+statement(
+    "adam-default-robustness",
+    title="Adam with its usual settings does not see the scale of the loss",
+    formula=(
+        r"\alpha=0.001,\ \beta_1=0.9,\ \beta_2=0.999,\ \varepsilon=10^{-8};\qquad"
+        r"\varepsilon\to0:\ L\mapsto cL\Rightarrow\Delta\phi\mapsto\Delta\phi"
+    ),
+    sources=(
+        *("prince:sec 6.4", "prince:Notes Adaptive training"),
+        "trofimov:slide 'Adam (Adaptive Moment Estimation)'",
+    ),
+)
+statement(
+    "sgd-finds-lower-minima-than-adam",
+    title="Momentum is reported to generalise better than Adam",
+    formula=r"E_{\text{test}}(\text{SGD})<E_{\text{test}}(\text{Adam})",
+    sources=("prince:Notes SGD vs. Adam",),
+    unchecked="a report from the literature: no setting is given in which it could be repeated",
+)
+statement(
+    "adaptive-method-comparisons",
+    title="Adaptive methods compared on digits, Beale's function and a saddle",
+    formula=(r"f(x,y)=(1.5-x+xy)^2+(2.25-x+xy^2)^2+(2.625-x+xy^3)^2,\quad f(3,\tfrac12)=0"),
+    sources=(
+        "trofimov:slide 'Comparison of GD Algorithms. Illustration 1'",
+        "trofimov:slide 'Comparison of GD Algorithms. Illustration 2'",
+        "goodfellow:sec 8.4.5",
+    ),
+    unchecked="which method is fastest is shown in pictures alone, without numbers or settings",
+)
 
 
 statement(

@@ -67,6 +67,53 @@ statement(
 )
 
 
+statement(
+    "rmsprop-algorithm-no-stabiliser",
+    title="RMSProp without a stabiliser",
+    formula=(
+        r"\mathbf r\leftarrow\rho\mathbf r+(1-\rho)\mathbf g^2,\quad"
+        r"\Delta\theta=-\frac{\eta}{\sqrt{\delta+\mathbf r}}\odot\mathbf g;\qquad"
+        r"\delta=0:\ \mathbf g\mapsto D\mathbf g\Rightarrow\Delta\theta\mapsto\Delta\theta,"
+        r"\quad r_j=g_j=0\Rightarrow\Delta\theta_j=\tfrac00"
+    ),
+    sources=("goodfellow:Alg 8.5",),
+    erratum=(
+        "G12: printed without delta, so that a coordinate with no gradient so far gives 0/0. "
+        "G16: the sum over a minibatch is not divided by its size, which changes nothing here."
+    ),
+)
+
+
+@equation(
+    "rmsprop-initial-bias",
+    title="RMSProp's mean square starts too small",
+    formula=(
+        r"r_0=0:\quad\mathbb E[r_t]=(1-\rho^t)\,\mathbb E[g^2],\qquad "
+        r"g\ \text{constant}:\ |\Delta w_t|=\frac{\eta}{\sqrt{1-\rho^t}}"
+    ),
+    sources=("goodfellow:sec 8.4.3",),
+)
+def weight_so_far(decay: Any, steps: Any) -> Any:
+    """What the mean square from zero has of that of stationary gradients."""
+    return 1 - decay**steps
+
+
+@equation(
+    "exponential-average-length-scale",
+    title="How far back an exponential average looks",
+    formula=(
+        r"\sum_{k<n}(1-\rho)\rho^k=1-\rho^n\ge1-e^{-1}\ \text{at}\ n=\tfrac1{1-\rho},\qquad"
+        r"\sum_{k<T}k(1-\rho)\rho^k=\frac{\rho\,(1-T\rho^{T-1}+(T-1)\rho^T)}{1-\rho}"
+        r"\to\frac{\rho}{1-\rho}"
+    ),
+    sources=("goodfellow:sec 8.4.2",),
+)
+def summed_ages(decay: Any, steps: int) -> Any:
+    """The ages of the last ``steps`` gradients, the last one's being 0, times their weights."""
+    newest = 1 - steps * decay ** (steps - 1) + (steps - 1) * decay**steps
+    return decay * newest / (1 - decay)
+
+
 @equation(
     "rmsprop-centered",
     title="Centered RMSProp: divided by the standard deviation",

@@ -44,6 +44,21 @@ def sign_step(g: Any, learning_rate: Any) -> Any:
     return learning_rate * sign(g)
 
 
+@equation(
+    "sign-descent-bounces",
+    title="Sign descent ends in a cycle of two about the minimum",
+    formula=(
+        r"\phi_0-\phi^\star\notin\alpha\mathbb Z:\quad\phi_t-\phi^\star\ \text{alternates between}"
+        r"\ \rho\ \text{and}\ \rho-\alpha,\quad\rho=(\phi_0-\phi^\star)\bmod\alpha"
+    ),
+    sources=("prince:sec 6.4", "prince:Fig 6.9"),
+)
+def resting_offsets(offset: Any, learning_rate: Any) -> tuple[Any, Any]:
+    """Between which distances it alternates; both are 0 where it meets the minimum."""
+    above = offset % learning_rate
+    return (above, above - learning_rate) if above else (above, above)
+
+
 SIGN_DESCENT = method(
     Method(
         id="sign-descent",
@@ -124,6 +139,31 @@ _statement(
     "iRprop+: the last step is taken back only where the error rose",
     r"g_j(\tau-1)g_j(\tau)<0,\ E(\tau)>E(\tau-1):\ \Delta w_j(\tau)=-\Delta w_j(\tau-1)",
 )
+
+
+@equation(
+    "rprop-minibatch-failure",
+    title="Rprop drifts on minibatches whose gradients have a mean of zero",
+    formula=(
+        r"g=+a\ (n-1\ \text{times}),\ -(n-1)a\ \text{once}:\quad\bar g=0,\quad"
+        r"\text{in each cycle}\ \Delta w=-"
+        r"\Big(\sum_{k<n-1}\min\{s\,\eta_+^k,1\}-b\Big)\Delta_{\max}"
+    ),
+    sources=("trofimov:slide 'RProp (Resilient Propagation)'",),
+)
+def drift(dialect: str, h: Any, cycle: int) -> Any:
+    """How far it goes against the sign of the many in a cycle, from steps at their largest.
+
+    After the one of the other sign the steps start at a share ``s`` of the largest and grow
+    again; that one itself goes back by a share ``b`` (Rprop+ by the whole of the step before).
+    """
+    shrunk, back = {
+        "rprop-minus": (h.eta_minus**2, h.eta_minus),
+        "irprop-minus": (h.eta_minus, 0),
+        "rprop-plus": (h.eta_minus, 1),
+    }[dialect]
+    forth = sum(min(shrunk * h.eta_plus**k, 1) for k in range(cycle - 1))
+    return (forth - back) * h.step_size_max
 
 
 def _rprop_minus(w: Any, g: Any, state: Any, h: Any) -> Any:

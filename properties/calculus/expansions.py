@@ -89,9 +89,10 @@ def _slope(question: Question, step: Floats) -> arb:
         return sum(terms, arb(0))
 
 
-def _at_each_length(
+def at_each_length(
     subject: Subject, question: Question, check: Callable[[Subject, Question], float]
 ) -> float:
+    """The worst ratio of steps of three lengths along the direction of ``question``."""
     assert question.direction is not None
     direction = question.direction
     asked = (question.along(length * direction) for length in _LENGTHS)
@@ -114,7 +115,7 @@ def _at_each_length(
     share=0.15,
 )
 def first_order_change(subject: Subject, data: st.DataObject) -> float:
-    return _at_each_length(subject, data.draw(questions(), label="question"), _first_order)
+    return at_each_length(subject, data.draw(questions(), label="question"), _first_order)
 
 
 def _first_order(subject: Subject, question: Question) -> float:
@@ -149,10 +150,11 @@ def _first_order(subject: Subject, question: Question) -> float:
     share=0.15,
 )
 def second_order_change(subject: Subject, data: st.DataObject) -> float:
-    return _at_each_length(subject, data.draw(questions(), label="question"), _second_order)
+    return at_each_length(subject, data.draw(questions(), label="question"), second_order)
 
 
-def _second_order(subject: Subject, question: Question) -> float:
+def second_order(subject: Subject, question: Question) -> float:
+    """Half the curvature along a step explains its change, but for third derivatives."""
     step = question.direction
     assert step is not None
     weights = step if takes_direction(subject) else np.outer(step, step).ravel()
@@ -193,7 +195,7 @@ def change_of_the_gradient(subject: Subject, data: st.DataObject) -> float:
         return _affine_gradient(subject, drawn)
     families = (quadratics((2,)), curved())
     drawn = data.draw(st.one_of(questions(families), questions()), label="question")
-    return _at_each_length(subject, drawn, _gradient_change)
+    return at_each_length(subject, drawn, _gradient_change)
 
 
 def _gradient_change(subject: Subject, question: Question) -> float:

@@ -18,6 +18,7 @@ from optcheck.properties.minimizers import line_searches as _line_searches
 from optcheck.properties.minimizers import natural_divergence as _natural_divergence
 from optcheck.properties.minimizers import natural_gradient as _natural_gradient
 from optcheck.properties.minimizers import newton as _newton
+from optcheck.properties.minimizers import newton_raphson as _newton_raphson
 from optcheck.properties.minimizers import outcomes as _outcomes
 from optcheck.properties.minimizers import pretraining as _pretraining
 from optcheck.properties.minimizers import quasi_newton as _quasi_newton
@@ -46,6 +47,7 @@ del (
     _natural_divergence,
     _natural_gradient,
     _newton,
+    _newton_raphson,
     _outcomes,
     _pretraining,
     _quasi_newton,

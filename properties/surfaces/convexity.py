@@ -17,6 +17,7 @@ from optcheck.reference.calculus.models import (
     LogisticRegression,
     ShallowReLU,
 )
+from optcheck.reference.minimizers.coordinate_descent import SparseCoding
 from optcheck.reference.oracle import Quantity
 from optcheck.reference.problems import ROSENBROCK, Problem
 from optcheck.reference.surfaces.convexity import (
@@ -122,6 +123,42 @@ def _require_gap(
             ends=[x.tolist(), y.tolist()],
         )
     return abs(gap - exact) / slack if slack else 0.0
+
+
+@law(
+    id="sparse-coding-is-convex-in-each-block-alone",
+    title="Sparse coding is convex in the code and in the dictionary, and not in both",
+    statement=(
+        "By the computed values of |X - w h'|^2 + lambda |h|_1, no value lies above a chord along "
+        "which h alone changes, or w alone. From (w, h) to (-w, -h), which has the same value, "
+        "the chord lies below the function: in the middle, where all is 0, it is |X|^2, by as "
+        "much as the code is better than none."
+    ),
+    oracle="exact",
+    capability="derivative",
+    equations=("sparse-coding-biconvexity",),
+    about=computes("value"),
+    every_path=False,
+    share=0.2,
+    dtypes=_FLOAT64,
+)
+def sparse_coding_is_biconvex(subject: Subject, data: st.DataObject) -> float:
+    eighths = st.integers(-16, 16).map(lambda k: (k + 0.5) / 8.0)
+    drawn = data.draw(st.tuples(*[eighths] * 6), label="dictionary, code, and another of either")
+    w, h, others = np.array(drawn[:2]), np.array(drawn[2:4]), np.array(drawn[4:])
+    share = data.draw(st.sampled_from((0.25, 0.5, 0.75)), label="share")
+    # Half of what the code saves is not its price, so that it is better than none.
+    target = np.outer(w, h)
+    saved, size = float((target**2).sum()), float(np.abs(h).sum())
+    penalty = data.draw(st.sampled_from((0.5, 0.125)), label="share of the price") * saved / size
+    landscape = Landscape(subject, SparseCoding(tuple(target.ravel().tolist()), penalty))
+    code, dictionary = np.concatenate([w, others]), np.concatenate([others, h])
+    here = np.concatenate([w, h])
+    return max(
+        _require_gap(landscape, here, code, share, convex=True),
+        _require_gap(landscape, here, dictionary, share, convex=True),
+        _require_gap(landscape, here, -here, 0.5, convex=False),
+    )
 
 
 @law(

@@ -13,7 +13,7 @@ from flint import arb
 
 from optcheck.reference.balls import Balls
 from optcheck.reference.domains import count
-from optcheck.reference.functions import sign
+from optcheck.reference.functions import sign, total
 from optcheck.reference.points import is_native, matrix_like, number, vector_like
 from optcheck.reference.problems import Matrix, Quadratic, Sources
 from optcheck.reference.procedures import Form, Iterate, Procedure, procedure
@@ -116,11 +116,7 @@ class Kink:
         return abs(x[0] - x[1]) + number(x, self.weight) * squares
 
     def gradient(self, x: Any) -> Any:
-        difference = x[0] - x[1]
-        if is_native(x):
-            side = array_namespace(x).sign(difference)
-        else:
-            side = difference.apply(lambda ball: ball.sgn())
+        side = _side(x, x[0] - x[1])
         weight = number(x, self.weight)
         return vector_like(x, [2 * weight * x[0] + side, 2 * weight * x[1] - side])
 
@@ -136,6 +132,83 @@ class Kink:
             [f"{slopes[0]} + np.sign{difference}", f"{slopes[1]} - np.sign{difference}"],
             [[curvature, "0.0"], ["0.0", curvature]],
         )
+
+
+statement(
+    "sparse-coding-biconvexity",
+    title="Sparse coding is convex in each block, and not in both",
+    formula=(
+        r"J(\mathbf W,\mathbf H)=\|\mathbf X-\mathbf W\mathbf H\|^2+\lambda\|\mathbf H\|_1:\quad "
+        r"J(\mathbf W,\mathbf H)=J(-\mathbf W,-\mathbf H)<J(0,0)=\|\mathbf X\|^2"
+    ),
+    sources=("goodfellow:sec 8.7.1",),
+)
+
+
+@dataclass(frozen=True)
+class SparseCoding:
+    """``|X - w h'|**2 + penalty |h|_1`` of ``w`` and ``h``, two numbers each, in this order.
+
+    ``data`` are the rows of ``X``, one after the other. At a kink the slope is 0.
+    """
+
+    data: tuple[float, ...]
+    penalty: float
+    dimension = 4
+
+    @property
+    def structure(self) -> Hashable:
+        return "sparse coding"
+
+    @property
+    def coefficients(self) -> tuple[Any, ...]:
+        return (*self.data, self.penalty)
+
+    def with_coefficients(self, coefficients: Sequence[Any]) -> SparseCoding:
+        return SparseCoding(tuple(coefficients[:4]), coefficients[4])
+
+    def _residuals(self, x: Any) -> list[list[Any]]:
+        return [
+            [number(x, self.data[2 * i + j]) - x[i] * x[2 + j] for j in range(2)] for i in range(2)
+        ]
+
+    def value(self, x: Any) -> Any:
+        squares = [each * each for row in self._residuals(x) for each in row]
+        return total(squares) + number(x, self.penalty) * (abs(x[2]) + abs(x[3]))
+
+    def gradient(self, x: Any) -> Any:
+        (a, b), (c, d) = self._residuals(x)
+        slopes = [a * x[2] + b * x[3], c * x[2] + d * x[3], a * x[0] + c * x[1]]
+        slopes = [-2 * each for each in (*slopes, b * x[0] + d * x[1])]
+        kinks = [number(x, self.penalty) * _side(x, each) for each in (x[2], x[3])]
+        return vector_like(x, [*slopes[:2], slopes[2] + kinks[0], slopes[3] + kinks[1]])
+
+    def hessian(self, x: Any) -> Any:
+        zero, r = number(x, 0.0), self._residuals(x)
+        code = 2 * (x[2] * x[2] + x[3] * x[3])
+        dictionary = 2 * (x[0] * x[0] + x[1] * x[1])
+        m = [[2 * (x[i] * x[2 + j] - r[i][j]) for j in range(2)] for i in range(2)]
+        rows = [
+            [code, zero, m[0][0], m[0][1]],
+            [zero, code, m[1][0], m[1][1]],
+            [m[0][0], m[1][0], dictionary, zero],
+            [m[0][1], m[1][1], zero, dictionary],
+        ]
+        return matrix_like(x, rows)
+
+    def sources(self) -> Sources:
+        r = [
+            [f"({self.data[2 * i + j]!r} - x[{i}]*x[{2 + j}])" for j in range(2)] for i in range(2)
+        ]
+        squares = " + ".join(f"{each}**2" for row in r for each in row)
+        return Sources(f"{squares} + {self.penalty!r}*(abs(x[2]) + abs(x[3]))", [], [])
+
+
+def _side(x: Any, value: Any) -> Any:
+    """The sign of a number."""
+    if is_native(x):
+        return array_namespace(x).sign(value)
+    return value.apply(lambda ball: ball.sgn())
 
 
 def _cyclic(path: Sequence[Iterate], h: SimpleNamespace) -> Any:

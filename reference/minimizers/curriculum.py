@@ -36,6 +36,13 @@ statement(
     formula=r"\Pr[\text{difficult example at step }k]=p_k\uparrow,\quad0<p_k<1",
     sources=(SOURCE,),
 )
+statement(
+    "deterministic-curriculum-no-gain",
+    title="A deterministic curriculum is reported to gain nothing over none",
+    formula=r"E_{\text{deterministic}}\approx E_{\text{none}}>E_{\text{stochastic}}",
+    sources=(SOURCE,),
+    unchecked="a report from the literature about recurrent networks on one task",
+)
 
 
 CURRICULUM = procedure(

@@ -260,6 +260,49 @@ statement(
 )
 
 
+statement(
+    "newton-illustration-root-finding",
+    title="Newton's method is Newton and Raphson's on the gradient",
+    formula=(r"F=\nabla E:\quad\mathbf w\leftarrow\mathbf w-[DF(\mathbf w)]^{-1}F(\mathbf w)"),
+    sources=("trofimov:slide 'Newton's Method. Illustration'", "goodfellow:sec 8.2.4"),
+)
+
+
+@equation(
+    "newton-cost",
+    title="What a Newton step costs",
+    formula=(
+        r"K^2\ \text{entries of}\ \mathbf H;\qquad\text{elimination of a full}\ \mathbf H:\ "
+        r"\sum_{m<K}\frac{m(m+1)}2=\frac{K^3-K}6\ \text{products}"
+    ),
+    sources=(
+        *("goodfellow:sec 8.5.1", "trofimov:slide 'Newton's Method'"),
+        "prince:Notes Beyond gradient descent",
+    ),
+)
+def elimination_products(below: Sequence[int]) -> int:
+    """The products of a symmetric elimination, from the entries below each pivot of the factor.
+
+    Each pair of them, in either order once, changes one entry of what is left.
+    """
+    return sum(count * (count + 1) // 2 for count in below)
+
+
+@equation(
+    "hessian-memory-one-million-parameters",
+    title="The Hessian of a million parameters",
+    formula=(
+        r"10^6\times10^6\times4\ \text{bytes}=4\times10^{12}\ \text{B}=4000\ \text{GB}"
+        r"=3725.29\ \text{GiB}\quad(\text{7450.58 GiB in double precision})"
+    ),
+    sources=("trofimov:slide 'Newton's Method'", "prince:Problem 6.11"),
+    erratum="T02: the 3725 are GiB in single precision; unit and precision are not printed.",
+)
+def hessian_bytes(parameters: int, bytes_each: int) -> int:
+    """Of all entries."""
+    return parameters**2 * bytes_each
+
+
 def _full(problem: Any, point: Any, damping: Any, h: SimpleNamespace) -> Equations:
     return newton_equations(problem.hessian(point), problem.gradient(point))
 

@@ -9,6 +9,7 @@ import wrong_adam
 import wrong_adam_variants
 import wrong_adamax_yogi
 import wrong_adaptive
+import wrong_adaptive_claims
 import wrong_annealing
 import wrong_bfgs
 import wrong_clippings
@@ -24,6 +25,7 @@ import wrong_descent_rates
 import wrong_factorizations
 import wrong_gradients
 import wrong_hygiene
+import wrong_initializers
 import wrong_interpolation
 import wrong_l_bfgs
 import wrong_levenberg_marquardt
@@ -38,11 +40,16 @@ import wrong_nadam
 import wrong_natural_gradient
 import wrong_nesterov
 import wrong_newton
+import wrong_normalizers
 import wrong_pretraining
+import wrong_propagation
 import wrong_radam
+import wrong_recurrences
 import wrong_reductions
 import wrong_rmsprop
 import wrong_rprop
+import wrong_schedule_cycles
+import wrong_schedule_shapes
 import wrong_schedules
 import wrong_shown_matrices
 import wrong_signs
@@ -70,6 +77,8 @@ FAMILIES: list[Family] = [
     *wrong_swats.FAMILIES,
     *wrong_accumulation.FAMILIES,
     *wrong_schedules.FAMILIES,
+    *wrong_schedule_shapes.FAMILIES,
+    *wrong_schedule_cycles.FAMILIES,
     *wrong_warm_up.FAMILIES,
     *wrong_clippings.FAMILIES,
     *wrong_hygiene.FAMILIES,
@@ -90,20 +99,28 @@ FAMILIES: list[Family] = [
     *wrong_line_searches.FAMILIES,
     *wrong_loaders.FAMILIES,
     *wrong_losses.FAMILIES,
+    *wrong_normalizers.FAMILIES,
     *wrong_likelihoods.FAMILIES,
     *wrong_activations.FAMILIES,
     *wrong_interpolation.FAMILIES,
+    *wrong_initializers.FAMILIES,
     *wrong_factorizations.FAMILIES,
+    *wrong_recurrences.FAMILIES,
 ]
 WRONG: list[Wrong] = [
     *(wrong for family in FAMILIES for wrong in family.variants()),
+    *wrong_adaptive_claims.WRONG,
+    *wrong_clippings.WRONG,
     *wrong_costs.WRONG,
     *wrong_descent_rates.WRONG,
     *wrong_gradients.WRONG,
+    *wrong_initializers.WRONG,
     *wrong_loaders.WRONG,
     *wrong_minibatches.WRONG,
     *wrong_momentum_rates.WRONG,
+    *wrong_propagation.WRONG,
     *wrong_reductions.WRONG,
+    *wrong_schedule_cycles.WRONG,
     *wrong_stochastic_rates.WRONG,
     *wrong_surfaces.WRONG,
     *wrong_training.WRONG,

@@ -74,7 +74,7 @@ class Wrong:
         rule = self.slip.make()
         claim = dict(self.claim)
         if self.capability == "schedule":
-            backend.schedule(self.method)(rule)
+            backend.schedule(self.method, dialect=self.dialect, **claim)(rule)
         elif self.capability == "minimizer":
             backend.minimizer(self.method, dialect=self.dialect, **claim)(rule)
         elif self.capability == "line-search":
