@@ -20,7 +20,7 @@ from optcheck.reference import trajectories
 from optcheck.reference.minimizers.annealing import ANNEALINGS, Annealing
 from optcheck.reference.problems import Elementary
 
-RUNS = 1000
+RUNS = 2000
 ITERATIONS = 3
 START = 0.0625
 

@@ -112,7 +112,8 @@ def easy_examples_weigh_more_at_first(subject: Subject, data: st.DataObject) -> 
 def rising_shares(draw: st.DrawFn, subject: Subject) -> list[float]:
     """Shares of difficult examples that rise; of a mix neither all nor none."""
     least, most = (1, BATCH - 1) if _is_stochastic(subject) else (0, BATCH)
-    eighths = draw(st.lists(st.integers(least, most), min_size=1, max_size=4))
+    shares = st.lists(st.integers(least, most), min_size=2, max_size=4, unique=True)
+    eighths = draw(shares)
     return [each / BATCH for each in sorted(eighths)]
 
 
