@@ -286,8 +286,10 @@ def schedule_far_out(subject: Subject, data: st.DataObject) -> float:
     if "period_factor" in subject.record.hyperparameters:
         return _at_restarts(subject, data)
     h = _draw_settings(subject, data)
-    starts = st.integers(0, 40) | st.integers(0, 100_000)
-    return _about(subject, h, data.draw(starts, label="first step"))
+    near = _about(subject, h, data.draw(st.integers(0, 40), label="first step"))
+    # Past the counts that 16 bits hold.
+    far = _about(subject, h, data.draw(st.integers(2**15, 100_000), label="first late step"))
+    return max(near, far)
 
 
 def _at_restarts(subject: Subject, data: st.DataObject) -> float:

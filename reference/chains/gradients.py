@@ -42,7 +42,7 @@ statement(
     "linear-path-singular-values",
     title="Gradients flow where the singular values of the layers are reasonable",
     formula=(
-        r"\prod_l\sigma_{\min}(\mathbf J_l)\,\|\delta\|\le\Big\|\prod_l\mathbf J_l^T\delta\Big\|"
+        r"\prod_l\sigma_{\min}(\mathbf J_l)\,\|\delta\|\le\|\prod_l\mathbf J_l^T\delta\|"
         r"\le\prod_l\sigma_{\max}(\mathbf J_l)\,\|\delta\|"
     ),
     sources=("goodfellow:sec 8.7.4",),
@@ -51,7 +51,7 @@ statement(
     "long-term-gradient-exponential-decay",
     title="What a contraction remembers decays exponentially with the span",
     formula=(
-        r"\Big\|\frac{\partial s_T}{\partial s_t}\Big\|\le\prod_k\|\mathbf J_k\|\le\rho^{T-t},"
+        r"\|\frac{\partial s_T}{\partial s_t}\|\le\prod_k\|\mathbf J_k\|\le\rho^{T-t},"
         r"\quad\rho<1"
     ),
     sources=("goodfellow:sec 8.2.6",),

@@ -53,7 +53,7 @@ statement(
     title="Signals and their derivatives keep their variances through all layers",
     formula=(
         r"D[y^1]\approx\cdots\approx D[y^L],\qquad "
-        r"D\Big[\frac{\partial E}{\partial h_1}\Big]\approx\cdots\approx"
+        r"D\Big[\frac{\partial E}{\partial h_1}\Big]\approx\cdots\approx "
         r"D\Big[\frac{\partial E}{\partial h_L}\Big]"
     ),
     sources=("trofimov:slide 'Good Information Flowing'", "goodfellow:sec 8.7.2"),
@@ -100,7 +100,7 @@ statement(
     "random-walk-initialisation-depth",
     title="The logarithm of a signal's length walks at random through the layers",
     formula=(
-        r"\ln\|\delta_l\|^2-\ln\|\delta_{l-1}\|^2\ \text{i.i.d.};\quad"
+        r"\ln\|\delta_l\|^2-\ln\|\delta_{l-1}\|^2\ \text{i.i.d.};\quad "
         r"N(0,\sigma^2),\ \text{linear}:\ \ln(2\sigma^2)+\psi(n/2)\ \text{on average},\ "
         r"\text{variance}\ \psi'(n/2)\approx\frac2n"
     ),

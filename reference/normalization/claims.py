@@ -61,7 +61,7 @@ statement(
     "input-scale-curvature-anisotropy",
     title="Very different input ranges give very different curvatures",
     formula=(
-        r"\mathbf H=\sum_n\mathbf x_n\mathbf x_n^T:\quad r\le\kappa(\mathbf H)\le"
+        r"\mathbf H=\sum_n\mathbf x_n\mathbf x_n^T:\quad r\le\kappa(\mathbf H)\le "
         r"r\,\kappa(\mathbf R),\quad r=(\text{range}_1/\text{range}_2)^2;\qquad"
         r"\kappa(\tilde{\mathbf H})=\frac{1+|\rho|}{1-|\rho|}"
     ),

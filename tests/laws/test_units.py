@@ -59,7 +59,7 @@ def test_what_is_missing_is_said_once_for_each_method() -> None:
 @pytest.mark.parametrize(
     ("expression", "count"),
     [
-        ("", 68),
+        ("", 73),
         ("law:exact-step", 2),
         ("float32 exact", 2),
         ("dtype:float64 law:exact-sequence", 1),
