@@ -49,7 +49,7 @@ def environment(session: nox.Session) -> None:
     # Without isolation, for the build obeys the constraints only so; editable, so that the
     # sources of this moment run even when the stamp says that nothing is to be installed.
     session.install(
-        *constrained, "--no-build-isolation", "--editable", ".[all,dev]", env=PIP_ENVIRONMENT
+        *constrained, "--no-build-isolation", "--editable", ".[all,more,dev]", env=PIP_ENVIRONMENT
     )
     # Through run_install, since `--no-install` skips the lines above and must skip this one too.
     write = f"import pathlib; pathlib.Path({str(stamp)!r}).write_text({wanted!r})"

@@ -25,6 +25,16 @@ SHIPPED = {
     "numpy": ("optcheck.backends.numpy", "NumpyBackend", "numpy", None),
     "torch": ("optcheck.backends.torch", "TorchBackend", "torch", "torch"),
     "jax": ("optcheck.backends.jax", "JaxBackend", "optax", "jax"),
+    "keras": ("optcheck.backends.keras", "KerasBackend", "keras", "keras"),
+    "mlx": ("optcheck.backends.mlx", "MlxBackend", "mlx", "mlx"),
+    "pytorch_optimizer": (
+        "optcheck.backends.pytorch_optimizer",
+        "PytorchOptimizerBackend",
+        "pytorch_optimizer",
+        "pytorch_optimizer",
+    ),
+    "sklearn": ("optcheck.backends.sklearn", "SklearnBackend", "sklearn", "sklearn"),
+    "tinygrad": ("optcheck.backends.tinygrad", "TinygradBackend", "tinygrad", "tinygrad"),
 }
 
 

@@ -336,7 +336,7 @@ def _arguments(plan: Plan, done: set[str], skip: Path) -> list[str]:
 def run_here(request: Request) -> Report:
     """Run all units in this process, one after the other; without isolation."""
     plan = Plan(request)
-    known = load_known([*request.known, SHIPPED])
+    known = load_known([*request.known, *SHIPPED])
     profile = PROFILES[request.profile]
     results = list(plan.unsupported())
     for unit in plan.units.values():

@@ -141,6 +141,6 @@ def optcheck_known(request: pytest.FixtureRequest) -> Any:
     files = [Path(name) for name in request.config.getoption("--optcheck-known")]
     try:
         # A file that is given comes first: it may restate what ships.
-        return load_known([*files, SHIPPED])
+        return load_known([*files, *SHIPPED])
     except KnownDeviationsError as error:
         raise pytest.UsageError(str(error)) from error

@@ -135,7 +135,7 @@ class _SimplestOnce:
 
 def _ask(campaign: Campaign, task: tuple[str, range]) -> Tally:
     key, seeds = task
-    unit, known = _asked(campaign)[key], load_known([SHIPPED])
+    unit, known = _asked(campaign)[key], load_known(SHIPPED)
     profile = PROFILES[campaign.profile]
     check = _SimplestOnce(unit.law.check)
     asked = replace(unit, law=replace(unit.law, check=check))

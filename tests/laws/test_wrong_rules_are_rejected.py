@@ -102,7 +102,7 @@ def test_no_false_alarm_about_the_shipped_rules(law: str, seed: int) -> None:
     every = asked_of_a_shipped_rule(law)
     assert every
     for unit in random.Random(f"{law} {seed}").sample(every, max(1, len(every) // 8)):
-        outcome = judge(unit, execute(unit, PROFILE, seed), load_known([SHIPPED]))
+        outcome = judge(unit, execute(unit, PROFILE, seed), load_known(SHIPPED))
         assert outcome.verdict in ("pass", "known", "unsupported"), (
             f"{unit.key}: {outcome.message}"
         )
