@@ -57,6 +57,10 @@ def clip_by_norm(g: Any, h: Any) -> Any:
     return g * (h.threshold / maximum(norm(g), h.threshold))
 
 
+def _stabilised(g: Any, size: Any, h: Any) -> Any:
+    return g * minimum(h.threshold / (size + h.stabiliser), 1)
+
+
 @equation(
     "gradient-clipping-by-stabilised-norm",
     title="Clipping by norm, with a stabiliser in the denominator",
@@ -65,7 +69,7 @@ def clip_by_norm(g: Any, h: Any) -> Any:
 )
 def clip_by_stabilised_norm(g: Any, h: Any) -> Any:
     """``g * min(v / (norm(g) + stabiliser), 1)``."""
-    return g * minimum(h.threshold / (norm(g) + h.stabiliser), 1)
+    return _stabilised(g, norm(g), h)
 
 
 @equation(
@@ -76,7 +80,7 @@ def clip_by_stabilised_norm(g: Any, h: Any) -> Any:
 )
 def clip_by_stabilised_sum(g: Any, h: Any) -> Any:
     """``g * min(v / (sum of magnitudes + stabiliser), 1)``."""
-    return g * minimum(h.threshold / (sum_of_magnitudes(g) + h.stabiliser), 1)
+    return _stabilised(g, sum_of_magnitudes(g), h)
 
 
 @equation(
@@ -87,7 +91,7 @@ def clip_by_stabilised_sum(g: Any, h: Any) -> Any:
 )
 def clip_by_stabilised_maximum(g: Any, h: Any) -> Any:
     """``g * min(v / (largest magnitude + stabiliser), 1)``."""
-    return g * minimum(h.threshold / (largest_magnitude(g) + h.stabiliser), 1)
+    return _stabilised(g, largest_magnitude(g), h)
 
 
 @equation(

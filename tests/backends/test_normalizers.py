@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
 from typing import Any
 
 import numpy as np
 import pytest
+from printed_numbers import printed_numbers
 
 from optcheck.backends import load_backend
 from optcheck.reference import PROCEDURES
@@ -27,7 +25,9 @@ def hyperparameters(claim: Any) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
-def test_scripts_print_what_the_last_batch_becomes(name: str) -> None:
+def test_scripts_print_what_the_last_batch_becomes(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     rules = normalizers(name)
     if name == "jax":
         # One of each kind: a script compiles each of its operations.
@@ -37,22 +37,16 @@ def test_scripts_print_what_the_last_batch_becomes(name: str) -> None:
         if rule.claim.method != "data-normalization":
             learned = {"gain": np.array([1.0, -2.0, 0.5]), "shift": np.array([0.0, 1.0, 2.0])}
         given = hyperparameters(rule.claim)
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(rule.script(BATCHES, given, dtype="float32", **learned), {})
-        numbers = [
-            float(each) for each in re.findall(r"-?\d+\.\d*(?:e[-+]\d+)?", _numbers(printed))
-        ]
+        script = rule.script(BATCHES, given, dtype="float32", **learned)
+        numbers = printed_numbers(script, capsys, "float32")
         run = rule.start((3,), given, dtype="float32", **learned)
         for batch in BATCHES[:-1]:
             run.train(batch)
         expected = [run.evaluate(BATCHES[-1]), run.train(BATCHES[-1])]
-        assert numbers == pytest.approx(np.ravel(expected).tolist(), abs=2e-3), rule.claim.name
-
-
-def _numbers(printed: io.StringIO) -> str:
-    """Without what is printed around the arrays."""
-    return re.sub(r"(dtype|grad_fn)=[^)]*", "", printed.getvalue())
+        # XLA fuses other operations in the script; half of the digits survive a one-pass variance.
+        room = 2.0**-12 if name == "jax" else 0.0
+        same = pytest.approx(np.ravel(expected).tolist(), rel=room, abs=room)
+        assert numbers == same, rule.claim.name
 
 
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
