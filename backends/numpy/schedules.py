@@ -51,8 +51,14 @@ def linear_warm_up(
     tau: int, *, learning_rate: float, start_factor: float, warm_up_steps: float
 ) -> float:
     """Straight up from a share of the rate, which stays."""
-    risen = 1.0 if tau >= warm_up_steps else tau / warm_up_steps
-    return learning_rate * (start_factor + (1.0 - start_factor) * risen)
+    if tau >= warm_up_steps:
+        return learning_rate * (start_factor + (1.0 - start_factor))
+    return _warm_up(tau, learning_rate, start_factor, warm_up_steps)
+
+
+def _warm_up(tau: int, rate: float, start_factor: float, steps: float) -> float:
+    """A line to ``rate`` that gets there after so many steps."""
+    return rate * (start_factor + (1.0 - start_factor) * (tau / steps))
 
 
 @rules.schedule("step-schedule")
@@ -248,7 +254,7 @@ def warm_up_exponential_schedule(
 ) -> float:
     """Straight up, then an exponential."""
     if tau < warm_up_steps:
-        return learning_rate * (start_factor + (1.0 - start_factor) * tau / warm_up_steps)
+        return _warm_up(tau, learning_rate, start_factor, warm_up_steps)
     return float(learning_rate * decay_factor ** ((tau - warm_up_steps) / decay_steps))
 
 
@@ -263,8 +269,14 @@ def warm_up_linear_schedule(
     final_rate: float,
 ) -> float:
     """Straight up, then straight down."""
-    levels = [start_factor * learning_rate, learning_rate, final_rate]
-    return _along(tau, [warm_up_steps, decay_steps], levels, curved=False)
+    if tau < warm_up_steps:
+        return _warm_up(tau, learning_rate, start_factor, warm_up_steps)
+    return linear_schedule(
+        tau - int(warm_up_steps),
+        initial_rate=learning_rate,
+        final_rate=final_rate,
+        decay_steps=decay_steps,
+    )
 
 
 @rules.schedule("warm-up-cosine-schedule")
@@ -279,7 +291,7 @@ def warm_up_cosine_schedule(
 ) -> float:
     """Straight up, then half a wave down."""
     if tau < warm_up_steps:
-        return learning_rate * (start_factor + (1.0 - start_factor) * tau / warm_up_steps)
+        return _warm_up(tau, learning_rate, start_factor, warm_up_steps)
     fallen = _half_wave(min(tau - warm_up_steps, decay_steps) / decay_steps)
     return final_rate + (learning_rate - final_rate) * fallen
 
