@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -88,6 +89,19 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)
+def gpu(session: nox.Session) -> None:
+    """Check torch and JAX on a CUDA device, and write the reports (``--no-venv -s gpu``).
+
+    The environment that the other sessions share has builds for the CPU: run this one with the
+    torch and the JAX of a machine that has a GPU.
+    """
+    ready = [name for name in ("torch", "jax") if _sees_gpu(session, name)]
+    if not ready:
+        session.skip("neither torch nor JAX sees a CUDA device here: nothing was checked")
+    _run(session, "optcheck", "run", *ready, "--device", "cuda", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
 def properties(session: nox.Session) -> None:
     """Run the laws under pytest (arguments go to pytest)."""
     named = any(argument.split("=")[0] == "--backend" for argument in session.posargs)
@@ -128,6 +142,16 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; a broken link is an error."""
     quiet = {"NO_MKDOCS_2_WARNING": "1"}  # news about other tools, on every build
     _run(session, "mkdocs", "build", "--strict", *session.posargs, env=quiet)
+
+
+def _sees_gpu(session: nox.Session, backend: str) -> bool:
+    """Whether the backend can be had on a CUDA device; where it cannot, the reason is logged."""
+    load = f"from optcheck.backends import load_backend; load_backend({backend!r}, 'cuda')"
+    command = [shared.get("python", sys.executable), "-P", "-c", load]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        session.log((found.stderr.strip().splitlines() or [f"{backend} does not load"])[-1])
+    return found.returncode == 0
 
 
 def with_backends(arguments: list[str]) -> list[str]:

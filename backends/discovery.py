@@ -72,19 +72,29 @@ def load_backend(spec: str, device: str = "cpu") -> Backend:
         The name is unknown, the module does not import, or the object is not a backend.
     """
     if spec in SHIPPED:
-        return _checked(spec, _shipped(spec), device)
+        return check_backend(spec, _shipped(spec), device)
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if point.name == spec:
-            return _checked(spec, _guarded(spec, point.load), device)
+            return check_backend(spec, _guarded(spec, point.load), device)
     if ":" not in spec:
         listed = "; ".join(f"{name} ({how})" for name, how in known_backends().items())
         raise BackendError(
             f"unknown backend {spec!r}; known: {listed}; "
             "or give module:object or path/to/file.py:object"
         )
+    return check_backend(spec, load_object(spec), device)
+
+
+def load_object(spec: str) -> Any:
+    """What ``module:object`` or ``path/to/file.py:object`` names, whatever it is.
+
+    Raises
+    ------
+    BackendError
+        The module does not import, or has no such object.
+    """
     module, _, attribute = spec.rpartition(":")
-    found = _guarded(spec, lambda: getattr(_import(module), attribute))
-    return _checked(spec, found, device)
+    return _guarded(spec, lambda: getattr(_import(module), attribute))
 
 
 def _shipped(name: str) -> Any:
@@ -125,8 +135,14 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0]}"
 
 
-def _checked(spec: str, found: Any, device: str) -> Backend:
-    """Make the backend, and refuse what does not follow the interface."""
+def check_backend(spec: str, found: Any, device: str) -> Backend:
+    """The backend, made if it is a class; what does not follow the interface is refused.
+
+    Raises
+    ------
+    BackendError
+        It is no backend, or is written for another version of the interface.
+    """
     if inspect.isclass(found):
         make: Callable[[str], Any] = found
         try:
@@ -136,12 +152,17 @@ def _checked(spec: str, found: Any, device: str) -> Backend:
             raise UnavailableError(f"{spec}: {reason}") from error
         except Exception as error:
             raise BackendError(f"backend {spec!r} cannot be made: {_one_line(error)}") from error
-    elif device != "cpu":
+    elif device not in ("cpu", getattr(found, "device", "cpu")):
         raise UnavailableError(f"backend {spec!r} runs on the CPU alone; use --device cpu")
     if not isinstance(found, Backend):
         names = [*Backend.__annotations__, *(name for name in vars(Backend) if name[0] != "_")]
         needed = ", ".join(name for name in names if not hasattr(found, name))
         raise BackendError(f"{spec!r} is not a backend: it lacks {needed}")
+    if type(found.interface_version) is not int:
+        raise BackendError(
+            f"{spec!r} has the interface_version {found.interface_version!r}, which is no whole "
+            f"number; this optcheck has version {INTERFACE_VERSION}"
+        )
     if found.interface_version != INTERFACE_VERSION:
         raise BackendError(
             f"{spec!r} is written for version {found.interface_version} of the interface; "

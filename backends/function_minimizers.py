@@ -214,6 +214,14 @@ class Minimizers:
         self._curricula += other.curricula()
         self._pretrainings += other.pretrainings()
 
+    def replace_minimizers(self, change: Callable[[Any], Any]) -> None:
+        """Put ``change(rule)`` in the place of each rule."""
+        self._minimizers[:] = map(change, self._minimizers)
+        self._line_searches[:] = map(change, self._line_searches)
+        self._interpolations[:] = map(change, self._interpolations)
+        self._curricula[:] = map(change, self._curricula)
+        self._pretrainings[:] = map(change, self._pretrainings)
+
     def minimizers(self) -> Sequence[MinimizerRule]:
         return self._minimizers
 

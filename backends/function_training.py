@@ -12,11 +12,16 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
+from optcheck.backends.function_distribution import (
+    FunctionDataParallelRule,
+    FunctionShardedUpdateRule,
+)
 from optcheck.backends.function_layers import (
     FunctionInitializerRule,
     FunctionNormalizerRule,
@@ -146,6 +151,36 @@ for epoch in rule({examples}, {batch_size}, {epochs}, {seed}):
 """
 
 
+class FunctionMetricScheduleRule(FunctionPart):
+    """A function ``(metric, state, **hyperparameters)`` to the rate after that metric."""
+
+    def rates(
+        self,
+        hyperparameters: Hyperparameters,
+        metrics: Sequence[float],
+        *,
+        dtype: str,
+        saved_after: int | None = None,
+    ) -> Sequence[float]:
+        state: dict[str, Any] = {}
+        rates = []
+        for count, metric in enumerate(metrics):
+            if count == saved_after:
+                state = pickle.loads(pickle.dumps(state))
+            rates.append(float(self.function(metric, state, **hyperparameters)))
+        return rates
+
+    def script(
+        self, hyperparameters: Hyperparameters, metrics: Sequence[float], *, dtype: str
+    ) -> str:
+        return f"""{import_rule(self.function)}
+
+metrics = {literal(np.array(metrics))}
+state = {{}}
+computed = [float(rule(metric, state, **{dict(hyperparameters)!r})) for metric in metrics]
+"""
+
+
 class FunctionTraining(Training):
     """Decorators that register plain functions as parts of training."""
 
@@ -158,6 +193,8 @@ class FunctionTraining(Training):
         self._initializers += other.initializers()
         self._normalizers += other.normalizers()
         self._recurrences += other.recurrences()
+        self._distributions += other.distributions()
+        self._metric_schedules += other.metric_schedules()
 
     def derivative(
         self, method: str, *, dialect: str, **claimed: Any
@@ -277,6 +314,49 @@ class FunctionTraining(Training):
             claim = Claim(method, dialect, **claimed)
             rule = FunctionRecurrenceRule(function, gradients, outputs, claim)
             self._recurrences.append(rule)
+            return function
+
+        return register
+
+    def metric_schedule(
+        self, method: str, *, dialect: str, **claimed: Any
+    ) -> Callable[[Function], Function]:
+        """Claim that ``function(metric, state, **hyperparameters)`` is ``method``.
+
+        It returns the rate after the metric, and keeps in ``state``, empty at first, what it needs
+        to know of those before.
+        """
+
+        def register(function: Function) -> Function:
+            claim = Claim(method, dialect, **{"dtypes": ("float64",), **claimed})
+            self._metric_schedules.append(FunctionMetricScheduleRule(function, claim))
+            return function
+
+        return register
+
+    def distribution(
+        self,
+        method: str,
+        *,
+        dialect: str,
+        devices: int,
+        update: Claim | None = None,
+        **claimed: Any,
+    ) -> Callable[[Function], Function]:
+        """Claim what is done on so many ``devices``.
+
+        An update is a class ``(parameters, devices, **hyperparameters)`` of the rule that
+        ``update`` claims. Its objects have ``step``, ``copies``, ``state``, ``held``, ``save`` and
+        ``load``. A mean of gradients is a function ``(weights, inputs, targets, shares)``.
+        """
+
+        def register(function: Function) -> Function:
+            claim = Claim(method, dialect, **claimed)
+            self._distributions.append(
+                FunctionDataParallelRule(function, claim, devices)
+                if update is None
+                else FunctionShardedUpdateRule(function, claim, update, devices)
+            )
             return function
 
         return register

@@ -1,4 +1,4 @@
-"""The smallest way to plug in: a backend made of plain NumPy functions.
+"""The smallest way to plug in: a backend made of plain functions.
 
 ::
 
@@ -13,276 +13,67 @@
 
 A rule sees one parameter at a time. It returns the new parameter, or updates it in place and
 returns None. ``state`` is a dictionary that belongs to that parameter and is empty at first.
+:mod:`optcheck.backends.wrapped` shows the two other shapes.
 """
 
 from __future__ import annotations
 
-import functools
-import pickle
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
+from optcheck.backends.arrays import load_arrays
 from optcheck.backends.function_minimizers import FunctionMinimizers
+from optcheck.backends.function_rules import (
+    FunctionClippingRule,
+    FunctionScheduleRule,
+    FunctionUpdateRule,
+)
 from optcheck.backends.function_training import FunctionTraining
 from optcheck.backends.interface import (
     INTERFACE_VERSION,
-    Case,
     Claim,
     Floats,
     Hyperparameters,
-    Option,
+    UpdateRule,
 )
-from optcheck.backends.scripts import import_rule, literals, name_of
+from optcheck.backends.wrapped import (
+    OptimizerRule,
+    TorchOptimizerRule,
+    TransformationRule,
+)
 
-Array = npt.NDArray[Any]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-class FunctionRun:
-    """One optimization by a plain function."""
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        parameters: Sequence[Array],
-        hyperparameters: Hyperparameters,
-        learning_rates: Sequence[float] | None = None,
-        states: list[dict[str, Any]] | None = None,
-        evaluation_point: Callable[..., Array] | None = None,
-    ) -> None:
-        self.function = function
-        self.point = evaluation_point
-        self.values = list(parameters)
-        self.hyperparameters = dict(hyperparameters)
-        self.learning_rates = learning_rates
-        self.states = [{} for _ in parameters] if states is None else states
-        # Hyper-parameters of each parameter, where there are groups of them.
-        self.groups: list[Hyperparameters] = []
-        self.steps = 0
-
-    def _now(self) -> dict[str, float]:
-        if self.learning_rates is not None:
-            self.hyperparameters["learning_rate"] = self.learning_rates[self.steps]
-        return self.hyperparameters
-
-    def step(self, gradients: Sequence[Array | None], **signals: Any) -> None:
-        self.hyperparameters = self._now()
-        for index, gradient in enumerate(gradients):
-            if gradient is not None:
-                told = {name: _of(value, index) for name, value in signals.items()}
-                self._update(index, gradient, told)
-        self.steps += 1
-
-    def _update(self, index: int, gradient: Array, told: dict[str, Any]) -> None:
-        h = self.groups[index] if self.groups else self.hyperparameters
-        new = self.function(self.values[index], gradient, self.states[index], **h, **told)
-        if new is not None:
-            self.values[index] = new
-
-    def parameters(self) -> Sequence[Array]:
-        return self.values
-
-    def state(self) -> Mapping[str, Sequence[Array]]:
-        names = {name for state in self.states for name in state}
-        return {
-            name: [np.asarray(state[name]) for state in self.states]
-            for name in sorted(names)
-            if all(
-                _is_like(state.get(name), value)
-                for state, value in zip(self.states, self.values, strict=True)
-            )
-        }
-
-    def evaluation_point(self) -> Sequence[Array]:
-        if self.point is None:
-            return self.values
-        h = self._now()
-        pairs = zip(self.values, self.states, strict=True)
-        return [self.point(w, state, **h) for w, state in pairs]
-
-    def save(self) -> bytes:
-        return pickle.dumps(self.states)
-
-    def count(self) -> int | None:
-        counts = [state.get("step") for state in self.states]
-        return None if None in counts else int(counts[0])  # type: ignore[arg-type]
-
-    def set_count(self, count: int) -> None:
-        for state in self.states:
-            state["step"] = type(state["step"])(count)
-
-
-def _of(value: Any, index: int) -> Any:
-    """What the parameter ``index`` is told: its own array, or the one number for all."""
-    return value[index] if isinstance(value, (list, tuple)) else value
-
-
-def _is_like(state: Any, value: Array) -> bool:
-    """Whether a state is an array of floats with one element for each of the parameter's."""
-    array = isinstance(state, (np.ndarray, np.floating))
-    return array and state.shape == np.shape(value) and np.issubdtype(state.dtype, np.floating)
-
-
-class FunctionUpdateRule:
-    """A plain function that claims a method."""
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        claim: Claim,
-        evaluation_point: Callable[..., Array] | None = None,
-    ) -> None:
-        self.function = function
-        self.claim = claim
-        self.point = evaluation_point
-
-    @property
-    def implementation(self) -> str:
-        """The function."""
-        return name_of(self.function)
-
-    def start(
-        self,
-        parameters: Sequence[Array],
-        hyperparameters: Hyperparameters,
-        learning_rates: Sequence[float] | None = None,
-    ) -> FunctionRun:
-        return FunctionRun(
-            self.function,
-            parameters,
-            hyperparameters,
-            learning_rates,
-            evaluation_point=self.point,
-        )
-
-    def resume(
-        self, saved: bytes, parameters: Sequence[Array], hyperparameters: Hyperparameters
-    ) -> FunctionRun:
-        return FunctionRun(
-            self.function,
-            parameters,
-            hyperparameters,
-            states=pickle.loads(saved),
-            evaluation_point=self.point,
-        )
-
-    def start_groups(
-        self, groups: Sequence[tuple[Sequence[Array], Hyperparameters]]
-    ) -> FunctionRun:
-        run = self.start([array for arrays, _ in groups for array in arrays], {})
-        run.groups = [h for arrays, h in groups for _ in arrays]
-        return run
-
-    def script(self, case: Case, quantity: str) -> str:
-        collect = "parameters" if quantity == "parameter" else f"[s[{quantity!r}] for s in states]"
-        write = functools.partial(literals, dtype=case.dtype, transposed=case.transposed)
-        rates = case.learning_rates
-        change = f"\n    hyperparameters['learning_rate'] = {list(rates)!r}[t]" if rates else ""
-        told, tell = _signals(case, write)
-        return f"""{import_rule(self.function)}
-
-parameters = {write(case.parameters)}
-gradients = [
-{"".join(f"    {write(each)},{chr(10)}" for each in case.gradients)}]
-hyperparameters = {dict(case.hyperparameters)!r}
-{told}states = [{{}} for _ in parameters]
-for t, step_gradients in enumerate(gradients):{change}
-    for i, gradient in enumerate(step_gradients):
-        new = rule(parameters[i], gradient, states[i], **hyperparameters{tell})
-        parameters[i] = parameters[i] if new is None else new
-computed = [float(x) for array in {collect} for x in np.ravel(array)]
-"""
-
-
-def _signals(case: Case, write: Callable[[Any], str]) -> tuple[str, str]:
-    """Lines that define ``signals``, and the arguments that pass them on; empty for most rules."""
-    if not case.signals:
-        return "", ""
-    rows = []
-    for signals in case.signals:
-        parts = [
-            f"{name!r}: {write(value) if isinstance(value, tuple) else repr(value)}"
-            for name, value in signals.items()
-        ]
-        rows.append("    {" + ", ".join(parts) + "},\n")
-    told = f"signals = [\n{''.join(rows)}]\n"
-    of = "{k: v[i] if isinstance(v, list) else v for k, v in signals[t].items()}"
-    return told, f", **{of}"
-
-
-class FunctionScheduleRule:
-    """A plain function ``schedule(tau, **hyperparameters)`` that claims a schedule."""
-
-    def __init__(
-        self, function: Callable[..., float], claim: Claim, ways: Sequence[str] = ("count",)
-    ) -> None:
-        self.function = function
-        self.claim = claim
-        self.ways = ways
-
-    @property
-    def implementation(self) -> str:
-        """The function."""
-        return name_of(self.function)
-
-    def rates(self, hyperparameters: Hyperparameters, steps: int) -> Sequence[float]:
-        return self.resumed(hyperparameters, 0, steps, "count")
-
-    def resumed(
-        self, hyperparameters: Hyperparameters, start: int, steps: int, way: str
-    ) -> Sequence[float]:
-        taus = range(start, start + steps)
-        return [float(self.function(tau, **hyperparameters)) for tau in taus]
-
-    def script(self, hyperparameters: Hyperparameters, steps: int) -> str:
-        return f"""{import_rule(self.function)}
-
-computed = [float(rule(tau, **{dict(hyperparameters)!r})) for tau in range({steps})]
-"""
-
-
-class FunctionClippingRule:
-    """A plain function ``clip(gradients, **hyperparameters)`` that claims a clipping rule."""
-
-    def __init__(self, function: Callable[..., Sequence[Array]], claim: Claim) -> None:
-        self.function = function
-        self.claim = claim
-
-    @property
-    def implementation(self) -> str:
-        """The function."""
-        return name_of(self.function)
-
-    def clip(
-        self, gradients: Sequence[Array], hyperparameters: Hyperparameters
-    ) -> Sequence[Array]:
-        return self.function(gradients, **hyperparameters)
-
-    def script(
-        self, gradients: Sequence[Floats], hyperparameters: Hyperparameters, dtype: str
-    ) -> str:
-        return f"""{import_rule(self.function)}
-
-gradients = {literals(gradients, dtype)}
-clipped = rule(gradients, **{dict(hyperparameters)!r})
-computed = [float(x) for array in clipped for x in np.ravel(array)]
-"""
+# Keywords of the decorators that say something of the claim; all others are options.
+_SAID = {each.name for each in fields(Claim)} - {"method", "dialect", "options"}
 
 
 class FunctionBackend(FunctionMinimizers, FunctionTraining):
-    """A backend made of plain NumPy functions; the decorators below register them."""
+    """A backend made of plain functions; the decorators below register them.
+
+    Update rules and clipping get ``arrays`` of NumPy, torch or JAX, on ``device``; all else gets
+    NumPy's.
+    """
 
     interface_version = INTERFACE_VERSION
 
-    def __init__(self, name: str, *, library: str | None = None, version: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        arrays: str = "numpy",
+        device: str = "cpu",
+        library: str | None = None,
+        version: str = "",
+    ) -> None:
         FunctionMinimizers.__init__(self)
         FunctionTraining.__init__(self)
         self.name = name
+        self.device = device
+        self._arrays = load_arrays(arrays, device)
         self._library = (library or name, version)
-        self._update_rules: list[FunctionUpdateRule] = []
+        self._update_rules: list[UpdateRule] = []
         self._schedules: list[FunctionScheduleRule] = []
         self._clippings: list[FunctionClippingRule] = []
 
@@ -291,23 +82,91 @@ class FunctionBackend(FunctionMinimizers, FunctionTraining):
         method: str,
         *,
         dialect: str,
-        evaluation_point: Callable[..., Array] | None = None,
+        evaluation_point: Callable[..., Any] | None = None,
         defaults: Hyperparameters | None = None,
-        **options: Option,
+        **options: Any,
     ) -> Callable[[Function], Function]:
         """Claim that the function is ``method`` in ``dialect``.
 
         ``evaluation_point(parameter, state, **hyperparameters)`` says where a rule that looks
         ahead wants its next gradient. ``defaults`` are the values that are documented for
-        hyper-parameters which the function may be called without.
+        hyper-parameters which the function may be called without. Further keywords are fields
+        of a :class:`Claim`, or options that tell implementations apart.
         """
+        claim = self._claim(method, dialect, options, defaults=defaults, missing_gradients=True)
 
         def register(function: Function) -> Function:
-            claim = Claim(method, dialect, options, defaults=defaults, missing_gradients=True)
-            self._update_rules.append(FunctionUpdateRule(function, claim, evaluation_point))
+            rule = FunctionUpdateRule(function, claim, evaluation_point, self._arrays)
+            self._update_rules.append(rule)
             return function
 
         return register
+
+    def transformation(
+        self,
+        method: str,
+        *,
+        dialect: str,
+        state: Mapping[str, str] | None = None,
+        defaults: Hyperparameters | None = None,
+        **options: Any,
+    ) -> Callable[[Function], Function]:
+        """Claim that ``make(**hyperparameters)`` makes the functions of ``method``.
+
+        They are ``init(parameters)``, which returns the first state, and ``update(gradients,
+        state, parameters)``, which returns what is added to the parameters, and the next state;
+        parameters, gradients and updates are lists of arrays. ``state`` says what the catalogue's
+        names are in the state: ``{"velocity": "state[0].trace"}``.
+        """
+        claim = self._claim(method, dialect, options, defaults=defaults)
+
+        def register(make: Function) -> Function:
+            rule = TransformationRule(make, claim, self._arrays, state or {})
+            self._update_rules.append(rule)
+            return make
+
+        return register
+
+    def optimizer(
+        self,
+        method: str,
+        *,
+        dialect: str,
+        state: Mapping[str, str] | None = None,
+        learning_rate: str | None = None,
+        defaults: Hyperparameters | None = None,
+        **options: Any,
+    ) -> Callable[[Function], Function]:
+        """Claim that ``make(parameters, **hyperparameters)`` makes an optimizer of ``method``.
+
+        It changes the parameters in place by ``step(gradients)``; with the arrays of torch, by
+        ``step()`` from their ``grad``. ``state`` says what the catalogue's names are:
+        ``{"velocity": "optimizer.velocity"}``; with torch, which key of the state of a parameter.
+        ``learning_rate`` names the attribute (with torch, of ``param_groups``; "lr" if none is
+        named) that changes the rate in a run. The optimizer is resumed by ``state_dict`` and
+        ``load_state_dict``, if it has them.
+        """
+        if self._arrays.name == "jax":
+            raise ValueError("arrays of JAX cannot change in place: use backend.transformation")
+        torch = self._arrays.name == "torch"
+        attribute = learning_rate or ("lr" if torch else None)
+        changes = {"scheduled": attribute is not None}
+        claim = self._claim(method, dialect, options, defaults=defaults, **changes)
+        kind = TorchOptimizerRule if torch else OptimizerRule
+
+        def register(make: Function) -> Function:
+            rule = kind(make, claim, self._arrays, state or {}, attribute)
+            self._update_rules.append(rule)
+            return make
+
+        return register
+
+    def _claim(
+        self, method: str, dialect: str, keywords: Mapping[str, Any], **assumed: Any
+    ) -> Claim:
+        said = {name: value for name, value in keywords.items() if name in _SAID}
+        options = {name: value for name, value in keywords.items() if name not in _SAID}
+        return Claim(method, dialect, options, **{**self._arrays.claims, **assumed, **said})
 
     def schedule(
         self, method: str, *, dialect: str = "closed-form", ways: Sequence[str] = ("count",)
@@ -324,11 +183,14 @@ class FunctionBackend(FunctionMinimizers, FunctionTraining):
 
         return register
 
-    def clipping(self, method: str, *, dialect: str) -> Callable[[Function], Function]:
+    def clipping(
+        self, method: str, *, dialect: str, **options: Any
+    ) -> Callable[[Function], Function]:
         """Claim that ``function(gradients, **hyperparameters)`` clips a list of arrays."""
+        claim = self._claim(method, dialect, options)
 
         def register(function: Function) -> Function:
-            self._clippings.append(FunctionClippingRule(function, Claim(method, dialect)))
+            self._clippings.append(FunctionClippingRule(function, claim, self._arrays))
             return function
 
         return register
@@ -337,21 +199,21 @@ class FunctionBackend(FunctionMinimizers, FunctionTraining):
         return self._library
 
     def environment(self) -> Mapping[str, str]:
-        return {"numpy": np.__version__}
+        return self._arrays.environment()
 
-    def asarray(self, values: Floats, dtype: str, *, transposed: bool = False) -> Array:
-        return np.array(values, dtype=dtype, order="F" if transposed else "C")
+    def asarray(self, values: Floats, dtype: str, *, transposed: bool = False) -> Any:
+        return self._arrays.asarray(values, dtype, transposed=transposed)
 
     def to_numpy(self, array: Any) -> Floats:
-        return np.array(array, dtype=np.complex128 if np.iscomplexobj(array) else np.float64)
+        return self._arrays.to_numpy(array)
 
     def dtype(self, array: Any) -> str:
-        return str(np.asarray(array).dtype)
+        return self._arrays.dtype(array)
 
-    def synchronize(self, arrays: Sequence[Array]) -> None:
-        """NumPy computes at once."""
+    def synchronize(self, arrays: Sequence[Any]) -> None:
+        self._arrays.synchronize(arrays)
 
-    def update_rules(self) -> Sequence[FunctionUpdateRule]:
+    def update_rules(self) -> Sequence[UpdateRule]:
         return self._update_rules
 
     def schedules(self) -> Sequence[FunctionScheduleRule]:

@@ -24,6 +24,10 @@ Signals = Mapping[str, float | tuple[Floats, ...]]
 Compilation = Literal["none", "operations", "programs"]
 
 
+class NotShown(Exception):
+    """The implementation does not show what a law is about; the message says what."""
+
+
 def no_limits(hyperparameters: Hyperparameters) -> str | None:
     """The library takes all that the method allows."""
     return None
@@ -45,8 +49,9 @@ class Claim:
     ``limits`` returns why the library refuses hyper-parameters that the method allows, or None;
     ``fixed`` are hyper-parameters that it does not let anybody choose. ``defaults`` are the values
     that the library documents for hyper-parameters that are left out of ``start``; None where it
-    has none. ``missing_gradients`` says that a gradient may be None. ``complex_numbers`` says how
-    complex parameters are taken: as ``pairs`` of reals, by their ``modulus``, or not at all.
+    has none. ``missing_gradients`` says that a gradient may be None, ``scheduled`` that the
+    learning rate may change in the middle of a run. ``complex_numbers`` says how complex
+    parameters are taken: as ``pairs`` of reals, by their ``modulus``, or not at all.
     ``thorough_only`` keeps what is slow to build out of the other profiles.
     """
 
@@ -62,6 +67,7 @@ class Claim:
     fixed: Hyperparameters = field(default_factory=dict)
     defaults: Hyperparameters | None = None
     missing_gradients: bool = False
+    scheduled: bool = True
     complex_numbers: Literal["pairs", "modulus"] | None = None
     thorough_only: bool = False
 
@@ -182,6 +188,14 @@ class Retunes(Protocol):
         """Go on with these; a rule without this is resumed with them from its saved state."""
 
 
+@runtime_checkable
+class ShowsCall(Protocol):
+    """An update rule that says how a user of its library makes it."""
+
+    def call(self, hyperparameters: Hyperparameters) -> str:
+        """An expression of the library."""
+
+
 class ScheduleRule(Protocol):
     """A learning-rate schedule of a library."""
 
@@ -237,7 +251,8 @@ class Backend(Protocol):
     """What every backend has.
 
     One that also has ``source_modules``, the names of the modules that hold the rules, lets
-    ``optcheck coverage`` list their lines that no law enters.
+    ``optcheck coverage`` list their lines that no law enters. One that also has ``absent`` says
+    there why it does not have a method, by the method's id.
     """
 
     name: str
@@ -380,3 +395,19 @@ class HasLoaders(Protocol):
 
     def loaders(self) -> Sequence[Any]:
         """All implementations, each a ``LoaderRule``."""
+
+
+@runtime_checkable
+class HasDistribution(Protocol):
+    """The capability to spread work over devices (see :mod:`optcheck.backends.distribution`)."""
+
+    def distributions(self) -> Sequence[Any]:
+        """All implementations, each a ``ShardedUpdateRule`` or a ``DataParallelRule``."""
+
+
+@runtime_checkable
+class HasMetricSchedules(Protocol):
+    """The capability to reduce a learning rate where a metric stops improving."""
+
+    def metric_schedules(self) -> Sequence[Any]:
+        """All implementations, each a ``MetricScheduleRule``."""

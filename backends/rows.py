@@ -45,6 +45,10 @@ class Row:
                 arguments[keyword] = values[0] if isinstance(names, str) else values
         return arguments
 
+    def call(self, implementation: str, hyperparameters: Hyperparameters) -> str:
+        """How a user of the library writes it."""
+        return written(implementation, self.arguments(hyperparameters))
+
     def claim(self, **fields: Any) -> Claim:
         """What is claimed of the row; ``fields`` are what the library says of all its rows."""
         claim = Claim(
@@ -57,3 +61,8 @@ class Row:
             defaults=self.defaults,
         )
         return replace(claim, **fields)
+
+
+def written(implementation: str, arguments: Mapping[str, Any]) -> str:
+    """A call by keywords, as source."""
+    return f"{implementation}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"

@@ -6,9 +6,10 @@ in the dtype that it is told, computes there, and converts the answer back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
+from optcheck.backends.distribution import DataParallelRule, ShardedUpdateRule
 from optcheck.backends.interface import Claim, Floats, Hyperparameters
 from optcheck.backends.layers import InitializerRule, NormalizerRule, RecurrenceRule
 from optcheck.backends.minimization import Objective
@@ -87,6 +88,40 @@ class LoaderRule(Protocol):
         """Python that prints the batches with the library alone."""
 
 
+class MetricScheduleRule(Protocol):
+    """A schedule that is told a metric after each epoch, or each update."""
+
+    claim: Claim
+
+    def rates(
+        self,
+        hyperparameters: Hyperparameters,
+        metrics: Sequence[float],
+        *,
+        dtype: str,
+        saved_after: int | None = None,
+    ) -> Sequence[float]:
+        """The rate after each of ``metrics``.
+
+        After so many of them all that the library saves goes through bytes into new objects.
+        """
+
+    def script(
+        self, hyperparameters: Hyperparameters, metrics: Sequence[float], *, dtype: str
+    ) -> str:
+        """Python that leaves the rates in a list ``computed``."""
+
+
+@runtime_checkable
+class ReducesGroups(Protocol):
+    """A schedule whose groups of parameters have initial and minimal rates of their own."""
+
+    def group_rates(
+        self, groups: Sequence[Hyperparameters], metrics: Sequence[float], *, dtype: str
+    ) -> Sequence[Sequence[float]]:
+        """For each group its rates after each metric; in all else the groups agree."""
+
+
 class Training:
     """The parts of training that a library has."""
 
@@ -100,6 +135,8 @@ class Training:
         initializers: Sequence[InitializerRule] = (),
         normalizers: Sequence[NormalizerRule] = (),
         recurrences: Sequence[RecurrenceRule] = (),
+        distributions: Sequence[ShardedUpdateRule | DataParallelRule] = (),
+        metric_schedules: Sequence[MetricScheduleRule] = (),
     ) -> None:
         self._derivatives = list(derivatives)
         self._losses = list(losses)
@@ -108,6 +145,20 @@ class Training:
         self._initializers = list(initializers)
         self._normalizers = list(normalizers)
         self._recurrences = list(recurrences)
+        self._distributions = list(distributions)
+        self._metric_schedules = list(metric_schedules)
+
+    def replace_parts(self, change: Callable[[Any], Any]) -> None:
+        """Put ``change(rule)`` in the place of each rule."""
+        self._derivatives[:] = map(change, self._derivatives)
+        self._losses[:] = map(change, self._losses)
+        self._factorizations[:] = map(change, self._factorizations)
+        self._loaders[:] = map(change, self._loaders)
+        self._initializers[:] = map(change, self._initializers)
+        self._normalizers[:] = map(change, self._normalizers)
+        self._recurrences[:] = map(change, self._recurrences)
+        self._distributions[:] = map(change, self._distributions)
+        self._metric_schedules[:] = map(change, self._metric_schedules)
 
     def derivatives(self) -> Sequence[DerivativeRule]:
         return self._derivatives
@@ -129,3 +180,9 @@ class Training:
 
     def recurrences(self) -> Sequence[RecurrenceRule]:
         return self._recurrences
+
+    def distributions(self) -> Sequence[ShardedUpdateRule | DataParallelRule]:
+        return self._distributions
+
+    def metric_schedules(self) -> Sequence[MetricScheduleRule]:
+        return self._metric_schedules

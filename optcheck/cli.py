@@ -7,22 +7,24 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 # Before any library that reads it: one thread a worker, the workers share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from optcheck import catalogue
 from optcheck.backends import BackendError
+from optcheck.console import console, refuse, say
+from optcheck.forms import errata, identify, translate
 from optcheck.properties import PROFILES, ClaimError
 from optcheck.properties.known import KnownDeviationsError, load_known
 from optcheck.reports import Report, ReportError, Result, Verdict, headline, write_report
 from optcheck.runner import Request, run
+from optcheck.skeletons import SHAPES, SkeletonError, write_skeleton
 
 app = typer.Typer(
     name="optcheck",
@@ -31,10 +33,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
-errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
 
-COULD_NOT_START = 2
+app.command()(identify)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(translate)
+app.command()(errata)
 
 
 def main() -> None:
@@ -60,15 +62,9 @@ def options(
     """Checks optimizers: update rules, schedules and clipping, against the textbook."""
 
 
-def _refuse(message: str) -> NoReturn:
-    """One line, and the exit status of a command that could not start."""
-    errors.print(f"optcheck: {message}")
-    raise typer.Exit(COULD_NOT_START)
-
-
 def _check_profile(profile: str) -> None:
     if profile not in PROFILES:
-        _refuse(f"--profile={profile} is not quick, default or thorough")
+        refuse(f"--profile={profile} is not quick, default or thorough")
 
 
 @app.command(name="run")
@@ -99,7 +95,7 @@ def run_command(
     """
     _check_profile(profile)
     if device not in ("cpu", "cuda"):
-        _refuse(f"--device={device} is not cpu or cuda")
+        refuse(f"--device={device} is not cpu or cuda")
     files = tuple(known or ())
     request = Request(
         tuple(backends), profile, select, device, seed, files, jobs=jobs, resume=resume
@@ -110,9 +106,9 @@ def run_command(
             report = run(request, out, bar)
         paths = write_report(report, out)
     except (BackendError, ClaimError, KnownDeviationsError, ReportError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     except OSError as error:
-        _refuse(f"{error.filename or out}: {error.strerror}; choose another --out")
+        refuse(f"{error.filename or out}: {error.strerror}; choose another --out")
     _print_report(report, paths)
     raise typer.Exit(0 if report.conforms else 1)
 
@@ -175,6 +171,37 @@ def _print_report(report: Report, paths: dict[str, Path]) -> None:
     console.print(f"report: {paths['html']}", markup=False, soft_wrap=True)
 
 
+@app.command(name="new-backend")
+def new_backend(
+    name: Annotated[str, typer.Argument(help="What to call it, as a Python name.")],
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write it.")] = Path(),
+    shape: Annotated[
+        str, typer.Option(help=f"What your code is like: {', '.join(SHAPES)}.")
+    ] = SHAPES[0],
+) -> None:
+    """Write NAME_backend.py, a backend that works, and its test; fill in your own rule.
+
+    A function returns the new parameter, a transformation the updates of all (as in optax), an
+    optimizer is an object that steps in place (as in torch.optim).
+    """
+    try:
+        module, test = write_skeleton(name, folder, shape)
+    except SkeletonError as error:
+        refuse(str(error))
+    except OSError as error:
+        refuse(f"{error.filename or folder}: {error.strerror}; choose another DIR")
+    for line in (
+        f"wrote {module}: put your own rule in place of momentum",
+        f"wrote {test}: its tests pass; run them with",
+        f"    python -m pytest {test}",
+        "see what a rule is called, and its dialects, with",
+        "    optcheck list methods",
+        "and write the report with",
+        f"    optcheck run {module}:backend",
+    ):
+        say(line)
+
+
 @app.command(name="list")
 def list_command(
     what: Annotated[str, typer.Argument(help="equations, laws, methods, backends or problems.")],
@@ -182,7 +209,7 @@ def list_command(
 ) -> None:
     """List equations, laws, methods, backends or problems."""
     if what not in catalogue.LISTS:
-        _refuse(f"cannot list {what!r}; choose from {', '.join(catalogue.LISTS)}")
+        refuse(f"cannot list {what!r}; choose from {', '.join(catalogue.LISTS)}")
     rows = catalogue.LISTS[what]()
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
@@ -213,9 +240,9 @@ def explain(
     try:
         lines = catalogue.explain(identifier)
     except LookupError as error:
-        _refuse(str(error.args[0]))
+        refuse(str(error.args[0]))
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(line)
 
 
 @app.command()
@@ -230,9 +257,9 @@ def bench(
     try:
         table = steps.measure(backends, device, out)
     except BackendError as error:
-        _refuse(str(error))
+        refuse(str(error))
     except subprocess.CalledProcessError as error:
-        _refuse(f"the benchmark ended with status {error.returncode}; see {out}/bench.log")
+        refuse(f"the benchmark ended with status {error.returncode}; see {out}/bench.log")
     console.print(table)
 
 
@@ -249,9 +276,9 @@ def coverage(
     try:
         functions = measure(backends, profile, seed)
     except (BackendError, ClaimError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     except LookupError as error:
-        _refuse(str(error.args[0]))
+        refuse(str(error.args[0]))
     table = Table("module", "function", "lines", "entered", "lines that no law enters")
     for each in functions:
         if each.entered:

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ import pytest
 
 import optcheck.properties
 from optcheck.backends import Backend, BackendError, UnavailableError, load_backend
+from optcheck.backends.discovery import check_backend
 from optcheck.properties import LAWS, PROFILES, Unit, implementations, units
-from optcheck.properties.execute import execute
-from optcheck.properties.known import SHIPPED, judge, load_known
+from optcheck.properties.gate import FOLDER, NOT_ASKED, Gate, after_crash
+from optcheck.properties.known import SHIPPED, load_known
 from optcheck.reference import EQUATIONS
 from optcheck.reports import (
     JOURNAL,
@@ -34,6 +36,7 @@ from optcheck.reports import (
     read_journal,
 )
 from optcheck.reports import Backend as BackendEntry
+from optcheck.reports.view import format_options, plural
 from optcheck.suites import figures
 
 
@@ -41,7 +44,7 @@ from optcheck.suites import figures
 class Request:
     """What to run, and how."""
 
-    backends: tuple[str | Backend, ...]
+    backends: tuple[str | Backend | type[Backend], ...]
     profile: str = "default"
     select: str = ""
     device: str = "cpu"
@@ -80,7 +83,8 @@ class Plan:
         self.absent: dict[str, str] = {}
         for given in request.backends:
             if not isinstance(given, str):
-                self.loaded[given.name] = given
+                made = check_backend(_name_of(given), given, request.device)
+                self.loaded[made.name] = made
                 continue
             try:
                 self.loaded[given] = load_backend(given, request.device)
@@ -149,6 +153,11 @@ class Plan:
                 verdict=Verdict.UNSUPPORTED,
                 message=reason,
             )
+
+
+def _name_of(given: Any) -> str:
+    """What to call an object that may be no backend."""
+    return str(getattr(given, "name", None) or repr(given))
 
 
 def _is_about(unit: Unit, claim: Any) -> bool:
@@ -247,8 +256,9 @@ def _earlier(path: Path, plan: Plan) -> dict[str, Result]:
 class _Collector:
     """A pytest plugin: turns test reports into results."""
 
-    def __init__(self, plan: Plan, arrived: Any) -> None:
+    def __init__(self, plan: Plan, gates: Path, arrived: Any) -> None:
         self.units = plan.units
+        self.gates = gates
         self.arrived = arrived
         self.problems: list[str] = []
 
@@ -262,20 +272,12 @@ class _Collector:
             self.arrived(to_result(unit, json.loads(recorded)))
         elif report.failed and recorded is None:
             # xdist reports the death of a worker as a failure outside of all phases.
-            crashed = str(report.when) not in ("setup", "call", "teardown")
-            first = (str(report.longrepr).strip().splitlines() or ["no message"])[-1]
-            self.arrived(
-                to_result(
-                    unit,
-                    {
-                        "verdict": "crash" if crashed else "error",
-                        "message": "the worker process died; run the unit alone with "
-                        f"--select {unit.law.id!r} to see its output"
-                        if crashed
-                        else first,
-                    },
-                )
-            )
+            if str(report.when) not in ("setup", "call", "teardown"):
+                outcome = after_crash(unit, self.gates).to_dict()
+            else:
+                last = (str(report.longrepr).strip().splitlines() or ["no message"])[-1]
+                outcome = {"verdict": "error", "message": last}
+            self.arrived(to_result(unit, outcome))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Collection failed: nothing can run."""
@@ -289,7 +291,6 @@ class _Collector:
 
 def _run_pytest(plan: Plan, done: set[str], directory: Path, arrived: Any) -> list[str]:
     """Run what is left under pytest, its own output in a log file; return notes."""
-    collector = _Collector(plan, arrived)
     log = directory / "pytest.log"
     # Hypothesis keeps caches in the working folder otherwise; that folder is the user's.
     os.environ.setdefault(
@@ -300,8 +301,12 @@ def _run_pytest(plan: Plan, done: set[str], directory: Path, arrived: Any) -> li
         log.open("w", encoding="utf-8") as stream,
         redirect_stdout(stream),
         redirect_stderr(stream),
+        tempfile.TemporaryDirectory(prefix="optcheck-") as temporary,
     ):
-        code = pytest.main(_arguments(plan, done, skip), plugins=[collector])
+        shared = Path(temporary) / "pytest"
+        collector = _Collector(plan, shared / FOLDER, arrived)
+        arguments = [*_arguments(plan, done, skip), f"--basetemp={shared}"]
+        code = pytest.main(arguments, plugins=[collector])
     skip.unlink(missing_ok=True)
     notes = list(collector.problems)
     if code == pytest.ExitCode.INTERRUPTED:
@@ -314,7 +319,8 @@ def _run_pytest(plan: Plan, done: set[str], directory: Path, arrived: Any) -> li
 def _arguments(plan: Plan, done: set[str], skip: Path) -> list[str]:
     request = plan.request
     folder = Path(optcheck.properties.__file__).parent
-    limit = 2 * PROFILES[request.profile].seconds
+    # For what is in nobody's power to interrupt: the gate of another process, its own, the law.
+    limit = 4 * PROFILES[request.profile].seconds
     finished = [key for key, result_key in plan.result_keys.items() if result_key in done]
     skip.write_text(json.dumps(finished), encoding="utf-8")
     return [
@@ -337,12 +343,11 @@ def run_here(request: Request) -> Report:
     """Run all units in this process, one after the other; without isolation."""
     plan = Plan(request)
     known = load_known([*request.known, *SHIPPED])
-    profile = PROFILES[request.profile]
+    gate = Gate(PROFILES[request.profile], request.seed, known)
     results = list(plan.unsupported())
     for unit in plan.units.values():
         if unit.subject is not None:
-            outcome = judge(unit, execute(unit, profile, request.seed), known)
-            results.append(to_result(unit, outcome.to_dict()))
+            results.append(to_result(unit, gate.ask(unit).to_dict()))
     return build_report(plan, results, [])
 
 
@@ -378,8 +383,21 @@ def build_report(plan: Plan, results: Sequence[Result], notes: Sequence[str]) ->
             )
             for law in LAWS.values()
         },
-        notes=list(notes),
+        notes=[*notes, *_not_asked(results)],
     )
+
+
+def _not_asked(results: Sequence[Result]) -> list[str]:
+    """A line for each implementation that was not asked more than the first law."""
+    counts = Counter(
+        (f"{each.backend} {each.method}/{each.dialect}", format_options(each), each.message)
+        for each in results
+        if each.message.startswith(NOT_ASKED)
+    )
+    return [
+        f"{name}{f' ({options})' if options else ''}: {plural(number, 'check')} {message}"
+        for (name, options, message), number in counts.items()
+    ]
 
 
 def machine(request: Request) -> dict[str, Any]:

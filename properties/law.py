@@ -11,6 +11,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from optcheck.backends.interface import Backend, Claim
+from optcheck.backends.interface import NotShown as NotShown  # laws say so too
 from optcheck.reference import FORMATS
 from optcheck.reference.balls import Arithmetic
 
@@ -31,6 +32,8 @@ Capability = Literal[
     "initializer",
     "normalizer",
     "recurrence",
+    "metric-schedule",
+    "distribution",
 ]
 Oracle = Literal["exact", "rate", "statistic", "identity"]
 
@@ -50,10 +53,6 @@ class Deviation(AssertionError):
         self.ratio = ratio
         self.counterexample = dict(counterexample or {})
         self.script = script
-
-
-class NotShown(Exception):
-    """The implementation does not show what the law is about; the message says what."""
 
 
 class ImplementationError(Exception):

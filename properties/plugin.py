@@ -144,3 +144,21 @@ def optcheck_known(request: pytest.FixtureRequest) -> Any:
         return load_known([*files, *SHIPPED])
     except KnownDeviationsError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+@pytest.fixture(scope="session")
+def optcheck_gate(
+    optcheck_profile: Any,
+    optcheck_seed: int,
+    optcheck_known: Any,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Any:
+    """What asks the laws; the workers of one run share what they find out first."""
+    from optcheck.properties.gate import FOLDER, Gate
+
+    folder = None
+    if hasattr(request.config, "workerinput"):
+        folder = tmp_path_factory.getbasetemp().parent / FOLDER
+        folder.mkdir(exist_ok=True)
+    return Gate(optcheck_profile, optcheck_seed, optcheck_known, folder)

@@ -13,6 +13,7 @@ from optcheck.properties.strategies import hyperparameters
 from optcheck.properties.trace import require, under_test
 from optcheck.reference.balls import Arithmetic, Balls
 from optcheck.reference.oracle import Quantity, namespace, schedule_rates
+from optcheck.reference.schedules.record import ClosedForm, Schedule
 
 # Past the longest usual decay, so that what follows the end is seen.
 MAX_STEPS = 24
@@ -254,7 +255,7 @@ def schedule_resumes_from_its_state(subject: Subject, data: st.DataObject) -> fl
     statement=(
         "Made anew for the restored optimizer and told the number of its last step alone, a "
         "schedule gives the very rates that it gives without the break. Where periods grow by a "
-        "factor, it is resumed in the third one too."
+        "factor, it is resumed in the third one too; where it warms up first, after that."
     ),
     oracle="identity",
     capability="schedule",
@@ -266,7 +267,39 @@ def schedule_resumes_from_its_last_epoch(subject: Subject, data: st.DataObject) 
         grows = {"first_period": 2.0, "period_factor": 2.0}
         h = _draw_settings(subject, data, grows)
         _same(subject, h, 12, 7, "last-epoch")
+    if {"warm_up_steps", "decay_steps"} <= subject.record.hyperparameters.keys():
+        warms_up = {"warm_up_steps": 4.0, "decay_steps": 10.0, "final_rate": 0.0}
+        _same(subject, _draw_settings(subject, data, warms_up), 10, 6, "last-epoch")
     return _goes_on(subject, data, "last-epoch")
+
+
+@law(
+    id="schedule-rises-from-0",
+    title="A share of 0 to begin with is left, or refused",
+    statement=(
+        "A schedule that begins with a share of its rate, held for two steps, comes to the values "
+        "of its closed form from a share of 0 too, or the library refuses that."
+    ),
+    oracle="exact",
+    capability="schedule",
+    about=lambda subject: 0.0 not in subject.record.hyperparameters.get("start_factor", (0.0,)),
+    share=0.05,
+)
+def schedule_rises_from_0(subject: Subject, data: st.DataObject) -> float:
+    h = _draw_settings(subject, data, {"start_factor": 0.0, "warm_up_steps": 2.0})
+    form, steps = subject.record.closed_form, 5
+    quantity = Quantity(
+        *(
+            Balls([form(namespace(each, h, tau)).ball for tau in range(steps)], each)
+            for each in (Arithmetic.exact(), subject.working)
+        )
+    )
+    with under_test(subject, lambda: _told(h, steps)):
+        try:
+            computed = np.array(list(subject.rule.rates(h, steps)), dtype=np.float64)
+        except ValueError as refusal:
+            raise NotShown(f"{subject.name} refuses it: {refusal}") from None
+    return _require(subject, h, quantity, computed, "rates from a share of 0")
 
 
 @law(
@@ -303,10 +336,15 @@ def _at_restarts(subject: Subject, data: st.DataObject) -> float:
     return worst
 
 
+def _form(subject: Subject) -> ClosedForm:
+    """The claimed form, or the closed one where a recursion has none."""
+    record: Schedule = subject.record
+    return record.forms.get(subject.claim.dialect, record.closed_form)
+
+
 def _about(subject: Subject, h: dict[str, float], start: int) -> float:
     """The rates at three steps from ``start`` on."""
-    record = subject.record
-    form = record.forms.get(subject.claim.dialect, record.closed_form)
+    form = _form(subject)
     steps = range(start, start + 3)
     quantity = Quantity(
         *(
@@ -337,7 +375,7 @@ def _about(subject: Subject, h: dict[str, float], start: int) -> float:
 def schedule_without_a_rise(subject: Subject, data: st.DataObject) -> float:
     drawn = _draw_settings(subject, data)
     none, one = ({**drawn, **settings} for settings in subject.record.rises)
-    form = subject.record.closed_form
+    form = _form(subject)
     full = (
         Balls([form(namespace(each, one, 1)).ball], each)
         for each in (Arithmetic.exact(), subject.working)

@@ -193,6 +193,7 @@ def cases(
     form = FORMATS[dtype]
     names = method.dialect(claim.dialect).signals
     domains = method.domains(claim.dialect)
+    changes = scheduled and method.scheduled and claim.scheduled
     shapes = layouts or ((ONE, SEVERAL) if method.elementwise else (ONE, VECTOR))
     # Strategies are made once, here: Hypothesis spends longer on making them than on drawing.
     drawn = [(gradients or Gradients()).strategy(_count(layout)) for layout in shapes]
@@ -201,7 +202,7 @@ def cases(
         st.integers(min_steps, max_steps),
         # From zero the update itself is seen, and not its rounding into a large parameter.
         st.just(0.0) if from_zero else st.sampled_from([0.0, 1.0, 1e-6, 1e4]),
-        st.sampled_from(_RATES) if scheduled and method.scheduled else st.just("constant"),
+        st.sampled_from(_RATES) if changes else st.just("constant"),
         st.booleans(),
         st.one_of(
             *(st.tuples(st.just(layout), each) for layout, each in zip(shapes, drawn, strict=True))

@@ -61,6 +61,8 @@ class Tracer:
         self.shapes = [array.shape for array in case.parameters]
         self.last_gradients: list[Any] = []
         self.steps = 0
+        if case.learning_rates is not None and not subject.claim.scheduled:
+            raise NotShown(f"the learning rate of {subject.claim.name} cannot change in a run")
         with under_test(subject, lambda: describe(case)):
             self.run: Run = subject.rule.start(
                 self.native(case.parameters),

@@ -13,12 +13,14 @@ from optcheck.backends.interface import (
     HasClipping,
     HasCurricula,
     HasDerivatives,
+    HasDistribution,
     HasFactorizations,
     HasInitializers,
     HasInterpolations,
     HasLineSearches,
     HasLoaders,
     HasLosses,
+    HasMetricSchedules,
     HasMinimizers,
     HasNormalizers,
     HasPretraining,
@@ -120,6 +122,8 @@ _CAPABILITIES: dict[Capability, tuple[type, str]] = {
     "initializer": (HasInitializers, "initializers"),
     "normalizer": (HasNormalizers, "normalizers"),
     "recurrence": (HasRecurrences, "recurrences"),
+    "metric-schedule": (HasMetricSchedules, "metric_schedules"),
+    "distribution": (HasDistribution, "distributions"),
 }
 
 _RECORDS: dict[Capability, Mapping[str, Any]] = {
@@ -227,7 +231,26 @@ def _equations(record: Any, dialect: str, law: Law) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *law.equations)))
 
 
+def first_asked(unit: Unit) -> Unit:
+    """What the implementation of ``unit`` is asked before all else: to keep its contract.
+
+    Where that is not asked of it, the first law that is.
+    """
+    subject = unit.subject
+    assert subject is not None
+    laws = [law for law in LAWS.values() if law.capability == subject.capability]
+    laws.sort(key=lambda law: law.id != "contract")
+    for law in laws:
+        for first in _of_rule(
+            subject.backend, subject.rule, subject.capability, law, subject.device, plain=False
+        ):
+            if first.subject is not None:
+                return first
+    return unit
+
+
 def _missing(backend: Backend, law: Law, record: Any, device: str) -> Unit:
+    absent: Mapping[str, str] = getattr(backend, "absent", {})
     return Unit(
         law=law,
         backend=backend.name,
@@ -239,5 +262,5 @@ def _missing(backend: Backend, law: Law, record: Any, device: str) -> Unit:
         device=device,
         equations=law.equations,
         subject=None,
-        unsupported=f"{backend.name} has no {record.id}",
+        unsupported=absent.get(record.id, f"{backend.name} has no {record.id}"),
     )

@@ -8,6 +8,7 @@ from optcheck.reference import adam_variants as _adam_variants
 from optcheck.reference import calculus as _calculus
 from optcheck.reference import chains as _chains
 from optcheck.reference import descent as _descent
+from optcheck.reference import distribution as _distribution
 from optcheck.reference import initialization as _initialization
 from optcheck.reference import minimizers as _minimizers
 from optcheck.reference import nadam as _nadam
@@ -36,6 +37,7 @@ from optcheck.reference.registry import (
     watch_calls,
 )
 from optcheck.reference.schedules import SCHEDULES, Schedule
+from optcheck.reference.schedules import plateau as _plateau
 
 __all__ = [
     "CLIPPINGS",
@@ -63,5 +65,6 @@ __all__ = [
     "watch_calls",
 ]
 
-del _adadelta, _adagrad, _adam_variants, _calculus, _chains, _descent, _initialization
-del _minimizers, _nadam, _normalization, _rates, _sampling, _signs, _stochastic, _surfaces, _swats
+del _adadelta, _adagrad, _adam_variants, _calculus, _chains, _descent, _distribution
+del _initialization, _minimizers, _nadam, _normalization, _plateau, _rates, _sampling, _signs
+del _stochastic, _surfaces, _swats

@@ -219,7 +219,9 @@ def controlled_second_moment(second: Any, g: Any, decay: Any) -> Any:
 
 def _yogi(w: Any, g: Any, state: Any, h: Any) -> Any:
     after = {
-        "first_moment": exponential_average(state["first_moment"], g, h.beta1),
+        "first_moment": exponential_average(
+            state["first_moment"], g, h.beta1, interpolated="lerp" in h.evaluation
+        ),
         "second_moment": controlled_second_moment(state["second_moment"], g, h.beta2),
     }
     first = after["first_moment"] / bias_correction(h.beta1, h.step)

@@ -106,12 +106,20 @@ def either(first: Any, second: Any) -> Any:
 def scaled_quotient(scale: Any, numerator: Any, denominator: Any) -> Any:
     """``scale * (numerator / denominator)``, in whichever order an implementation takes it.
 
-    The number of roundings is that of any order. What differs is what may underflow on the way:
-    scale / denominator, scale * numerator, 1 / denominator or numerator / denominator. Where one
-    of them may overflow, the result is undecided.
+    Each order rounds twice, but not on every input: where one quotient is exact, another is not.
+    What may underflow on the way differs too: scale / denominator, scale * numerator,
+    1 / denominator or numerator / denominator. Where one of them may overflow, the result is
+    undecided.
     """
     result = scale * (numerator / denominator)
-    if not isinstance(result, Balls) or not result.arithmetic.underflow:
+    if not isinstance(result, Balls) or result.arithmetic.bits >= EXACT_BITS:
+        return result
+    result = result.choose(
+        lambda a, b, c: a.union(b).union(c),
+        scale * numerator / denominator,
+        numerator * (scale / denominator),
+    )
+    if not result.arithmetic.underflow:
         return result
     slack = abs(scale) + (1 + abs(scale)) * abs(numerator) + (1 + abs(scale)) / abs(denominator)
     return result.widened(slack)

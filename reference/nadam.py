@@ -129,10 +129,8 @@ def _radam(hat: bool, nesterov: bool = False) -> Any:
     def update(w: Any, g: Any, state: Any, h: Any) -> Any:
         after = moments(g, state, h)
         correction = bias_correction(h.beta2, h.step)
-        if nesterov:
-            first = nesterov_moment(after["first_moment"], g, h)
-        else:
-            first = after["first_moment"] / bias_correction(h.beta1, h.step)
+        moment, first_correction = after["first_moment"], bias_correction(h.beta1, h.step)
+        first = nesterov_moment(moment, g, h) if nesterov else moment / first_correction
         longest, length = approximated_length(h)
 
         def adaptive() -> Any:
@@ -144,7 +142,9 @@ def _radam(hat: bool, nesterov: bool = False) -> Any:
             return descend_quotient(w, first, epsilon_outside_root(second, h.epsilon), scale)
 
         def plain() -> Any:
-            return descend(w, first, h.learning_rate)
+            if nesterov:
+                return descend(w, first, h.learning_rate)
+            return descend_quotient(w, moment, first_correction, h.learning_rate)
 
         return choose(length - h.threshold, adaptive, plain), after
 

@@ -27,6 +27,8 @@ Capability = Literal[
     "initializer",
     "normalizer",
     "recurrence",
+    "metric-schedule",
+    "distribution",
 ]
 
 

@@ -259,7 +259,7 @@ class Method:
         count = 1 if state is None else int(state["step"]) + 1
         # Python floats, which leave a float32 array what it is.
         values = {name: float(value) for name, value in hyperparameters.items()}
-        h = _float_namespace(values, count, signals or {})
+        h = float_namespace(values, count, signals or {})
         old = form.initial_state(np.zeros_like(w), h) if state is None else state
         new, after = form.update(w, g, old, h)
         # Copies: nothing shares memory with the caller. Numbers and names stay what they are.
@@ -270,9 +270,10 @@ class Method:
         return np.array(new), {**copies, "step": count}
 
 
-def _float_namespace(
+def float_namespace(
     values: Mapping[str, float], count: int, signals: Mapping[str, Any]
 ) -> SimpleNamespace:
+    """What formulas call ``h``, in floating point, at update number ``count``."""
     return SimpleNamespace(
         **values,
         **signals,
@@ -281,7 +282,7 @@ def _float_namespace(
         first=count == 1,
         evaluation=frozenset(),
         given=values,
-        at=lambda other: _float_namespace(values, other, signals),
+        at=lambda other: float_namespace(values, other, signals),
     )
 
 

@@ -37,7 +37,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, repr=False)
 class Report:
     """All results of one run and what is needed to read them.
 
@@ -76,6 +76,19 @@ class Report:
     def conforms(self) -> bool:
         """Whether every verdict conforms and no declared implementation went unchecked."""
         return all(result.verdict.conforms for result in self.results) and not self.vacuous()
+
+    def __repr__(self) -> str:
+        from .view import headline
+
+        return f"<Report: {headline(self)}>"
+
+    def raise_for_failures(self) -> None:
+        """Raise an AssertionError that says what does not conform, if anything does not."""
+        __tracebackhide__ = True  # pytest shows the message, and not this function
+        if not self.conforms:
+            from .view import complaint
+
+            raise AssertionError(complaint(self))
 
     def denominators(self) -> dict[str, Denominators]:
         """Per backend: what ran, what did not and why, and how much of what is declared."""

@@ -145,6 +145,15 @@ def headline(report: Report) -> str:
     )
 
 
+def complaint(report: Report) -> str:
+    """The headline, a line for all that does not conform, and how to repeat the first of it."""
+    broken = failures(report)
+    lines = [headline(report), *(f"{each.verdict}: {each.message}" for each in broken)]
+    lines += [*report.vacuous(), *report.notes]
+    scripts = [each.reproduce for each in broken if each.reproduce is not None]
+    return "\n".join(lines) + "".join(f"\n\nreproduce with:\n\n{each}" for each in scripts[:1])
+
+
 def verified_equations(report: Report) -> int:
     """How many of the report's equations a law that ran verifies."""
     verified = {e for r in report.results if r.verdict.ran for e in r.equations}

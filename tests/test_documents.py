@@ -31,21 +31,12 @@ def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/plug-in.md"])
-def test_the_plug_in_that_is_shown_conforms(document: str, tmp_path: Path) -> None:
-    source = blocks(document, "python")[0]
+def test_the_plug_in_that_is_shown_conforms(tmp_path: Path) -> None:
+    source = blocks("README.md", "python")[0]
     assert source.startswith("# mine.py\n")
     assert len(source.strip().splitlines()) <= 15
     (tmp_path / "mine.py").write_text(source, encoding="utf-8")
     done = run(tmp_path, "-m", "optcheck", "run", "mine.py:backend", "--profile", "quick")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_minimizer_that_is_shown_conforms(tmp_path: Path) -> None:
-    source = blocks("docs/plug-in.md", "python")[1]
-    assert source.startswith("# mine_newton.py\n")
-    (tmp_path / "mine_newton.py").write_text(source, encoding="utf-8")
-    done = run(tmp_path, "-m", "optcheck", "run", "mine_newton.py:backend", "--profile", "quick")
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -20,21 +20,23 @@ from optcheck.backends.interface import INTERFACE_VERSION, Floats
 from optcheck.backends.jax import minimizers
 from optcheck.backends.jax.clipping import OptaxClipping, clippings
 from optcheck.backends.jax.derivatives import DERIVATIVES
+from optcheck.backends.jax.distribution import DISTRIBUTIONS
 from optcheck.backends.jax.expressions import x64
 from optcheck.backends.jax.factorizations import FACTORIZATIONS
 from optcheck.backends.jax.initializers import INITIALIZERS
 from optcheck.backends.jax.loaders import LOADERS
 from optcheck.backends.jax.losses import LOSSES
 from optcheck.backends.jax.normalizers import NORMALIZERS
+from optcheck.backends.jax.plateaus import PLATEAUS
 from optcheck.backends.jax.recurrences import RECURRENCES
 from optcheck.backends.jax.schedules import OptaxSchedule, schedules
 from optcheck.backends.jax.update_rules import OptaxRule, update_rules
+from optcheck.backends.placement import placed
 from optcheck.backends.training import Training
 
 __all__ = ["JaxBackend", "x64"]
 
 
-# The parts of training are not told a device yet: elsewhere than on the CPU there are none.
 _TRAINING: dict[str, Any] = {
     "derivatives": DERIVATIVES,
     "losses": LOSSES,
@@ -43,7 +45,15 @@ _TRAINING: dict[str, Any] = {
     "initializers": INITIALIZERS,
     "normalizers": NORMALIZERS,
     "recurrences": RECURRENCES,
+    "metric_schedules": PLATEAUS,
+    "distributions": DISTRIBUTIONS,
 }
+
+_ON_THE_HOST = {
+    "sharded-update": "the eight devices are those of the host: run with --device cpu",
+    "data-parallel-gradient": "the eight devices are those of the host: run with --device cpu",
+}
+_WITHOUT_HOST = {name: rules for name, rules in _TRAINING.items() if name != "distributions"}
 
 
 class JaxBackend(Minimizers, Training):
@@ -71,15 +81,29 @@ class JaxBackend(Minimizers, Training):
     )
 
     def __init__(self, device: str = "cpu") -> None:
-        Minimizers.__init__(self)
-        Training.__init__(self, **_TRAINING if device == "cpu" else {})
-        for each in minimizers.FAMILIES:
-            self.extend(each.rules)
         platform = "gpu" if device == "cuda" else device
         try:
             self.device = jax.devices(platform)[0]
         except RuntimeError as error:
             raise LookupError(f"JAX sees no {device} device; run with --device cpu") from error
+        # TF32 would round to 11 bits what the laws budget at 24.
+        jax.config.update("jax_default_matmul_precision", "highest")  # type: ignore[no-untyped-call]
+        Minimizers.__init__(self)
+        on_host = self.device.platform == "cpu"
+        # Why methods that JAX has on the CPU are not claimed here.
+        self.absent = {} if on_host else _ON_THE_HOST
+        Training.__init__(self, **(_TRAINING if on_host else _WITHOUT_HOST))
+        for each in minimizers.FAMILIES:
+            self.extend(each.rules)
+        if self.device != jax.devices()[0]:
+            self.replace_parts(self._placed)
+            self.replace_minimizers(self._placed)
+
+    def _placed(self, rule: Any) -> Any:
+        heading = f"""import jax
+
+jax.config.update("jax_default_device", jax.devices({self.device.platform!r})[0])"""
+        return placed(rule, lambda: jax.default_device(self.device), heading)
 
     @property
     def _flushes_subnormals(self) -> bool:

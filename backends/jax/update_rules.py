@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -164,6 +165,15 @@ class OptaxRule:
     def implementation(self) -> str:
         """The optax expression."""
         return wrapped(self.row.expression, self.claim.options)
+
+    def call(self, hyperparameters: Hyperparameters) -> str:
+        names = "|".join(hyperparameters)
+        # A keyword keeps its name; only what is given to it becomes a number.
+        return re.sub(
+            rf"\b({names})\b(?!=)",
+            lambda match: repr(hyperparameters[match[0]]),
+            self._expression(hyperparameters),
+        )
 
     def _expression(self, given: Iterable[str]) -> str:
         """The expression in the hyper-parameters that are given."""

@@ -19,6 +19,7 @@ from optcheck.backends.numpy import (
     adaptive,
     clipping,
     derivatives,
+    distribution,
     factorizations,
     initializers,
     loaders,
@@ -26,6 +27,7 @@ from optcheck.backends.numpy import (
     minimizers,
     momentum,
     normalizers,
+    plateaus,
     recurrences,
     schedules,
     signs,
@@ -35,7 +37,7 @@ from optcheck.backends.numpy import (
 _FAMILIES = (momentum, adaptive, adam, adam_variants, signs, stochastic, schedules, clipping)
 _TRAINING = (
     *(derivatives, losses, factorizations, loaders),
-    *(initializers, normalizers, recurrences),
+    *(initializers, normalizers, recurrences, plateaus, distribution),
 )
 
 

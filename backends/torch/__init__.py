@@ -10,14 +10,17 @@ import torch
 
 from optcheck.backends.function_minimizers import Minimizers
 from optcheck.backends.interface import INTERFACE_VERSION, Claim, Floats
+from optcheck.backends.placement import placed
 from optcheck.backends.torch import minimizers
 from optcheck.backends.torch.clipping import CALLS, TorchClipping
 from optcheck.backends.torch.derivatives import DERIVATIVES
+from optcheck.backends.torch.distribution import DISTRIBUTIONS
 from optcheck.backends.torch.factorizations import FACTORIZATIONS
 from optcheck.backends.torch.initializers import INITIALIZERS
 from optcheck.backends.torch.loaders import LOADERS
 from optcheck.backends.torch.losses import LOSSES
 from optcheck.backends.torch.normalizers import NORMALIZERS
+from optcheck.backends.torch.plateaus import PLATEAUS
 from optcheck.backends.torch.recurrences import RECURRENCES
 from optcheck.backends.torch.schedules import SCHEDULES, TorchSchedule
 from optcheck.backends.torch.table import DTYPES, FOREACH, SINGLE, claims
@@ -27,7 +30,6 @@ from optcheck.backends.training import Training
 __all__ = ["TorchBackend"]
 
 
-# The parts of training are not told a device yet: elsewhere than on the CPU there are none.
 _TRAINING: dict[str, Any] = {
     "derivatives": DERIVATIVES,
     "losses": LOSSES,
@@ -36,6 +38,17 @@ _TRAINING: dict[str, Any] = {
     "initializers": INITIALIZERS,
     "normalizers": NORMALIZERS,
     "recurrences": RECURRENCES,
+    "metric_schedules": PLATEAUS,
+    "distributions": DISTRIBUTIONS,
+}
+
+_ON_THE_HOST = {
+    "minibatches": "torch.utils.data draws on the host: run with --device cpu",
+    "sharded-update": "the processes meet over gloo on the host: run with --device cpu",
+    "data-parallel-gradient": "the processes meet over gloo on the host: run with --device cpu",
+}
+_WITHOUT_HOST = {
+    name: rules for name, rules in _TRAINING.items() if name not in ("loaders", "distributions")
 }
 
 
@@ -53,16 +66,26 @@ class TorchBackend(Minimizers, Training):
     )
 
     def __init__(self, device: str = "cpu") -> None:
-        Minimizers.__init__(self)
-        Training.__init__(self, **_TRAINING if device == "cpu" else {})
-        for each in minimizers.FAMILIES:
-            self.extend(each.rules)
         if device == "cuda" and not torch.cuda.is_available():
             raise LookupError("torch sees no CUDA device; run with --device cpu")
         self.device = torch.device(device)
         # TF32 would round to 11 bits what the laws budget at 24.
-        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.set_float32_matmul_precision("highest")
         torch.backends.cudnn.allow_tf32 = False
+        Minimizers.__init__(self)
+        on_host = self.device.type == "cpu"
+        # Why methods that torch has on the CPU are not claimed here.
+        self.absent = {} if on_host else _ON_THE_HOST
+        Training.__init__(self, **(_TRAINING if on_host else _WITHOUT_HOST))
+        for each in minimizers.FAMILIES:
+            self.extend(each.rules)
+        if not on_host:
+            self.replace_parts(self._placed)
+            self.replace_minimizers(self._placed)
+
+    def _placed(self, rule: Any) -> Any:
+        heading = f"import torch\n\ntorch.set_default_device({self.device.type!r})"
+        return placed(rule, lambda: self.device, heading)
 
     def library(self) -> tuple[str, str]:
         return "torch", torch.__version__

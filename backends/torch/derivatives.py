@@ -42,7 +42,7 @@ class TorchDerivative:
             # torch scripts its forward-mode rules on first use, and warns that scripting is old.
             warnings.filterwarnings("ignore", ".*torch.jit.script", DeprecationWarning)
             found: torch.Tensor = eval(self.expression, names)
-        return np.array(found.detach().to(torch.float64).numpy())
+        return np.array(found.detach().cpu().double().numpy())
 
     def script(
         self, objective: Objective, point: Floats, *, dtype: str, direction: Floats | None = None

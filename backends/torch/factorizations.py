@@ -41,7 +41,7 @@ class TorchFactorization:
             return None
         parts = (found,) if isinstance(found, torch.Tensor) else found
         return {
-            name: np.asarray(part.numpy(), dtype=np.float64)
+            name: np.asarray(part.cpu().numpy(), dtype=np.float64)
             for name, part in zip(self.names, parts, strict=True)
         }
 

@@ -77,12 +77,12 @@ class TorchInitializer:
     ) -> Floats:
         names = {**_names(layer, dtype), **hyperparameters}
         code = _compiled(self.expression)
-        with torch.random.fork_rng(devices=[], enabled=self.shared), torch.no_grad():
+        with torch.random.fork_rng(_generators(), enabled=self.shared), torch.no_grad():
             if self.shared:
                 torch.manual_seed(seed)
-            names["generator"] = torch.Generator().manual_seed(seed)
+            names["generator"] = torch.Generator(torch.get_default_device()).manual_seed(seed)
             drawn = [_draw(code, names) for _ in range(count)]
-        return arranged(torch.stack(drawn).double().numpy(), layer)
+        return arranged(torch.stack(drawn).cpu().double().numpy(), layer)
 
     def fans(self, layer: Layer) -> tuple[float, float] | None:
         if not self.counts_fans or layer.parameter == "bias":
@@ -129,7 +129,7 @@ import torch
 
 dtype = torch.{dtype}
 {chr(10).join(lines)}
-generator = torch.Generator().manual_seed({seed})
+generator = torch.Generator(torch.get_default_device()).manual_seed({seed})
 {seeded}
 for _ in range({count}):
     weight = torch.empty(shape, dtype=dtype)
@@ -138,8 +138,14 @@ for _ in range({count}):
 """
 
 
+def _generators() -> list[int]:
+    """The GPUs whose generators are drawn from; that of the CPU always is."""
+    device = torch.get_default_device()
+    return [torch.cuda.current_device()] if device.type == "cuda" else []
+
+
 def _flat(tensor: torch.Tensor) -> Floats:
-    return np.asarray(tensor.detach().double().numpy()).ravel()
+    return np.asarray(tensor.detach().cpu().double().numpy()).ravel()
 
 
 @functools.cache

@@ -133,7 +133,7 @@ def _tensors(arguments: Mapping[str, Floats], dtype: str) -> Tensors:
 
 
 def _numbers(tensor: Tensor) -> Floats:
-    return np.array(tensor.detach().to(torch.float64).numpy())
+    return np.array(tensor.detach().cpu().double().numpy())
 
 
 def _rule(method: str, dialect: str, expression: str, **claimed: Any) -> TorchLoss:

@@ -167,7 +167,7 @@ print(module.train()(arranged(last)))
 
 
 def _numbers(tensor: Tensor) -> Floats:
-    return np.array(tensor.detach().to(torch.float64).numpy())
+    return np.array(tensor.detach().cpu().double().numpy())
 
 
 def _rule(method: str, dialect: str, expression: str, **claimed: Any) -> TorchNormalizer:

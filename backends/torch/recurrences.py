@@ -205,7 +205,7 @@ def _leaves(network: Recurrence, dtype: str) -> dict[str, Tensor]:
 
 
 def _numbers(tensor: Tensor) -> Floats:
-    return np.array(tensor.detach().to(torch.float64).numpy())
+    return np.array(tensor.detach().cpu().double().numpy())
 
 
 def _recurrent(dialect: str, program: str, **options: str) -> TorchRecurrence:

@@ -36,7 +36,7 @@ class Row:
     @property
     def takes_last_epoch(self) -> bool:
         """Whether it can be told where it stood."""
-        return self.expression.endswith("last_epoch=last_epoch)")
+        return "last_epoch=last_epoch" in self.expression
 
 
 def _above_zero(h: Hyperparameters) -> str | None:
@@ -66,17 +66,21 @@ def _single(scheduler: str, arguments: str) -> str:
     return f"lr_scheduler.{scheduler}(optimizer, {arguments}, last_epoch=last_epoch)"
 
 
-_WARM_UP = "lr_scheduler.LinearLR(optimizer, start_factor, total_iters=int(warm_up_steps))"
+_WARM_UP = _single("LinearLR", "start_factor, total_iters=int(warm_up_steps)")
+_BEGUN = "last_epoch=max(last_epoch - int(warm_up_steps), -1)"
 
 
-def _after(scheduler: str) -> str:
+def _after(scheduler: str, arguments: str) -> str:
+    """All are told where they stood: the second scheduler counts from the end of the first."""
     return (
-        f"lr_scheduler.SequentialLR(optimizer, [{_WARM_UP}, lr_scheduler.{scheduler}], "
-        "milestones=[int(warm_up_steps)])"
+        f"lr_scheduler.SequentialLR(optimizer, [{_WARM_UP}, "
+        f"lr_scheduler.{scheduler}(optimizer, {arguments}, {_BEGUN})], "
+        "milestones=[int(warm_up_steps)], last_epoch=last_epoch)"
     )
 
 
 _GAMMA = "decay_factor ** (1 / decay_steps)"
+_CONSTANT = _single("ConstantLR", "start_factor, int(warm_up_steps)")
 _POLYNOMIAL = "int(decay_steps), exponent"
 _CYCLE = (
     "base_rate, peak_rate, int(rising_steps), int(falling_steps), "
@@ -181,7 +185,7 @@ ROWS = (
     Row(
         "constant-warm-up",
         "recursive",
-        _single("ConstantLR", "start_factor, int(warm_up_steps)"),
+        _CONSTANT,
         "closed-form",
         rate="learning_rate",
     ),
@@ -211,7 +215,7 @@ ROWS = (
     Row(
         "warm-up-cosine-schedule",
         "recursive",
-        _after("CosineAnnealingLR(optimizer, int(decay_steps), final_rate)"),
+        _after("CosineAnnealingLR", "int(decay_steps), final_rate"),
         rate="learning_rate",
         limits=_above_zero,
         horizon=_after_warm_up,
@@ -219,22 +223,21 @@ ROWS = (
     Row(
         "warm-up-exponential-schedule",
         "recursive",
-        _after(f"ExponentialLR(optimizer, {_GAMMA})"),
+        _after("ExponentialLR", _GAMMA),
         rate="learning_rate",
         limits=_above_zero,
     ),
     Row(
         "warm-up-linear-schedule",
         "recursive",
-        _after("LinearLR(optimizer, 1.0, final_rate / learning_rate, int(decay_steps))"),
+        _after("LinearLR", "1.0, final_rate / learning_rate, int(decay_steps)"),
         rate="learning_rate",
         limits=_rising_then_falling,
     ),
     Row(
         "chained-schedule",
         "recursive",
-        "lr_scheduler.ChainedScheduler([lr_scheduler.ConstantLR(optimizer, start_factor, "
-        f"int(warm_up_steps)), lr_scheduler.ExponentialLR(optimizer, {_GAMMA})])",
+        f"lr_scheduler.ChainedScheduler([{_CONSTANT}, {_single('ExponentialLR', _GAMMA)}])",
         rate="learning_rate",
     ),
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Sequence
 
 from optcheck.backends.interface import Case, Floats
 from optcheck.backends.scripts import literal
+from optcheck.backends.torch.cuda_graphs import GraphedStep
 
 
 def tensors(
@@ -24,11 +26,12 @@ def tensors(
     return "[" + ", ".join(one(array) for array in arrays) + "]"
 
 
-def tensor_source(value: float | tuple[float, ...]) -> str:
+def tensor_source(value: float | tuple[float, ...], device: str = "cpu") -> str:
     """A hyper-parameter, or a pair of them, as tensors."""
     if isinstance(value, tuple):
-        return "(" + ", ".join(tensor_source(each) for each in value) + ")"
-    return f"torch.tensor({value!r}, dtype=torch.float64)"
+        return "(" + ", ".join(tensor_source(each, device) for each in value) + ")"
+    place = "" if device == "cpu" else f", device={device!r}"
+    return f"torch.tensor({value!r}, dtype=torch.float64{place})"
 
 
 def step_script(
@@ -40,22 +43,30 @@ def step_script(
     state: Sequence[str],
     recorded: bool,
     compiled: bool,
+    graphed: bool,
     rate_is_tensor: bool,
 ) -> str:
     """The updates of ``case``, and ``computed``: the parameters, or what is found of ``state``.
 
+    ``optimizer`` is a class with its library: torch, or one that is built on it.
     ``recorded`` steps run on what autograd has computed. A learning rate that is a tensor is
     changed in place, as torch's schedulers do.
     """
     write = functools.partial(tensors, dtype=case.dtype, device=device, transposed=case.transposed)
-    lines = ["import torch", "", f"parameters = {write(case.parameters)}", "gradients = ["]
+    library = optimizer.partition(".")[0]
+    lines = ["import torch", *([] if library == "torch" else [f"import {library}"]), ""]
+    lines += [f"parameters = {write(case.parameters)}", "gradients = ["]
     lines += [f"    {write(each)}," for each in case.gradients]
     lines += ["]", "parameters = [p.requires_grad_() for p in parameters]"]
     if recorded:
         lines += ["parameters = [p.clone() for p in parameters]"]
         lines += ["for parameter in parameters:", "    parameter.retain_grad()"]
-    lines += [f"optimizer = torch.optim.{optimizer}(parameters, {keywords})"]
-    lines += [f"step = {'torch.compile(optimizer.step)' if compiled else 'optimizer.step'}"]
+    lines += [f"optimizer = {optimizer}(parameters, {keywords})"]
+    step = "torch.compile(optimizer.step)" if compiled else "optimizer.step"
+    if graphed:
+        lines += ["from typing import Any", "", "", inspect.getsource(GraphedStep), ""]
+        step = "GraphedStep(optimizer)"
+    lines += [f"step = {step}"]
     lines += ["for t, step_gradients in enumerate(gradients):"]
     lines += ["    for parameter, gradient in zip(parameters, step_gradients):"]
     lines += ["        parameter.grad = gradient"]

@@ -31,6 +31,8 @@ CAPTURABLE: tuple[Options, ...] = (
     {"foreach": False, "capturable": True},
     {"foreach": True, "capturable": True},
 )
+# No keyword of torch: the adapter captures the step, and replays it.
+GRAPHED: Options = {"foreach": True, "capturable": True, "cuda_graph": True}
 # The step is recorded by autograd.
 DIFFERENTIABLE: Options = {"differentiable": True}
 # No keywords of torch: the adapter gives tensors for numbers, or compiles the step.
@@ -210,7 +212,8 @@ class Row:
     def paths(self, device: str) -> tuple[Options, ...]:
         """The options under which this row is claimed on ``device``, the plain path first."""
         fused = (FUSED,) if self.optimizer.fused else ()
-        capturable = CAPTURABLE if self.optimizer.capturable and device == "cuda" else ()
+        on_device = self.optimizer.capturable and device == "cuda"
+        capturable = (*CAPTURABLE, GRAPHED) if on_device else ()
         return self.only or (SINGLE, FOREACH, *fused, *capturable, *self.more)
 
     def claim(self, options: Options) -> Claim:
@@ -218,7 +221,7 @@ class Row:
         optimizer = self.optimizer
         decoupled = "decoupled" in self.dialect
         factor: frozenset[Evaluation] = frozenset({"decay-factor"} if decoupled else ())
-        compiled = "compiled" in options
+        compiled, graphed = "compiled" in options, "cuda_graph" in options
         float32_steps = any(each in options for each in optimizer.float32_steps)
         return Claim(
             self.method,
@@ -231,8 +234,8 @@ class Row:
             limits=(options.get("foreach") and optimizer.foreach_limits) or optimizer.limits,
             fixed=optimizer.fixed,
             defaults=optimizer.defaults,
-            missing_gradients=True,
-            complex_numbers=None if compiled or "fused" in options else "pairs",
+            missing_gradients=not graphed,
+            complex_numbers=None if compiled or graphed or "fused" in options else "pairs",
             thorough_only=compiled,
         )
 

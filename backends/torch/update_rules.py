@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 import torch
 
 from optcheck.backends.interface import Case, Claim, Hyperparameters
+from optcheck.backends.rows import written
+from optcheck.backends.torch.cuda_graphs import GraphedStep
 from optcheck.backends.torch.scripts import step_script, tensor_source
 from optcheck.backends.torch.table import Row
 
@@ -32,7 +35,11 @@ STATE = {
 
 # Options that are no keywords of torch, and the keywords whose numbers they make tensors. A
 # compiled step is compiled anew for each learning rate that is a number.
-AS_TENSORS = {"tensor_hyperparameters": ("lr", "betas"), "compiled": ("lr",)}
+AS_TENSORS = {
+    "tensor_hyperparameters": ("lr", "betas"),
+    "compiled": ("lr",),
+    "cuda_graph": ("lr",),
+}
 
 
 class TorchRun:
@@ -110,10 +117,14 @@ class TorchRule:
     row: Row
     device: str
 
+    # What a library that is built on torch has of its own.
+    library: ClassVar[ModuleType] = torch.optim
+    run: ClassVar[type[TorchRun]] = TorchRun
+
     @property
     def implementation(self) -> str:
-        """The class of torch.optim."""
-        return f"torch.optim.{self.row.optimizer.name}"
+        """The class and its library."""
+        return f"{self.library.__name__}.{self.row.optimizer.name}"
 
     def start(
         self,
@@ -123,7 +134,7 @@ class TorchRule:
     ) -> TorchRun:
         placed = self._placed(parameters)
         optimizer = self._optimizer(placed, self._arguments(hyperparameters))
-        return TorchRun(optimizer, placed, self._step(optimizer), learning_rates)
+        return self.run(optimizer, placed, self._step(optimizer), learning_rates)
 
     def resume(
         self, saved: bytes, parameters: Sequence[torch.Tensor], hyperparameters: Hyperparameters
@@ -143,24 +154,32 @@ class TorchRule:
         placed = [(self._placed(tensors), self._arguments(h)) for tensors, h in groups]
         optimizer = self._optimizer([{"params": tensors, **each} for tensors, each in placed], {})
         flat = [tensor for tensors, _ in placed for tensor in tensors]
-        return TorchRun(optimizer, flat, self._step(optimizer))
+        return self.run(optimizer, flat, self._step(optimizer))
 
     def script(self, case: Case, quantity: str) -> str:
         wrapped = self._as_tensors()
         keywords = {
-            keyword: tensor_source(value) if keyword in wrapped else repr(value)
-            for keyword, value in {**self._numbers(case.hyperparameters), **self._path()}.items()
+            keyword: tensor_source(value, self._home) if keyword in wrapped else repr(value)
+            for keyword, value in self.keywords(case.hyperparameters).items()
         }
         return step_script(
             case,
-            optimizer=self.row.optimizer.name,
+            optimizer=self.implementation,
             keywords=", ".join(f"{keyword}={source}" for keyword, source in keywords.items()),
             device=self.device,
             state=[key for key, name in STATE.items() if name == quantity],
             recorded="differentiable" in self.claim.options,
             compiled="compiled" in self.claim.options,
+            graphed="cuda_graph" in self.claim.options,
             rate_is_tensor="lr" in wrapped,
         )
+
+    def keywords(self, hyperparameters: Hyperparameters) -> Arguments:
+        """What the class is told, as numbers."""
+        return {**self._numbers(hyperparameters), **self._path()}
+
+    def call(self, hyperparameters: Hyperparameters) -> str:
+        return written(self.implementation, {**self._numbers(hyperparameters), **self._path()})
 
     def _placed(self, parameters: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Leaves of autograd's graph, or what it has computed if the step is to be recorded."""
@@ -173,11 +192,13 @@ class TorchRule:
         return computed
 
     def _optimizer(self, parameters: Sequence[Any], arguments: Arguments) -> torch.optim.Optimizer:
-        make = getattr(torch.optim, self.row.optimizer.name)
+        make = getattr(self.library, self.row.optimizer.name)
         made: torch.optim.Optimizer = make(parameters, **arguments, **self._path())
         return made
 
     def _step(self, optimizer: torch.optim.Optimizer) -> Callable[[], Any]:
+        if "cuda_graph" in self.claim.options:
+            return GraphedStep(optimizer)
         if "compiled" not in self.claim.options:
             return optimizer.step
         # What was compiled for other hyper-parameters counts against a limit, past which torch
@@ -207,13 +228,17 @@ class TorchRule:
     def _arguments(self, hyperparameters: Hyperparameters) -> Arguments:
         wrapped = self._as_tensors()
         return {
-            keyword: _tensor(value) if keyword in wrapped else value
+            keyword: self._tensor(value) if keyword in wrapped else value
             for keyword, value in self._numbers(hyperparameters).items()
         }
 
+    def _tensor(self, value: float | tuple[float, ...]) -> Any:
+        """A tensor that holds all digits of the number, or a pair of them."""
+        if isinstance(value, tuple):
+            return tuple(self._tensor(each) for each in value)
+        return torch.tensor(value, dtype=torch.float64, device=self._home)
 
-def _tensor(value: float | tuple[float, ...]) -> Any:
-    """A tensor that holds all digits of the number, or a pair of them."""
-    if isinstance(value, tuple):
-        return tuple(_tensor(each) for each in value)
-    return torch.tensor(value, dtype=torch.float64)
+    @property
+    def _home(self) -> str:
+        """Where such tensors lie: a graph reads them on the device, other steps on the host."""
+        return self.device if "cuda_graph" in self.claim.options else "cpu"

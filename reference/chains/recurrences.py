@@ -273,9 +273,9 @@ def _tanh(argument: Any) -> Any:
     return argument.function("tanh") if isinstance(argument, Scalar) else np.tanh(argument)
 
 
-# Of x P(x^2) / Q(x^2) with polynomials of degree 9, which XLA takes for float64 (in float32 they are
-# of degrees 6 and 3): two for each step of Horner's scheme (Higham, section 5.1), the rounding of
-# x^2 in each power of both, the product with x, and the quotient.
+# Of x P(x^2) / Q(x^2) with polynomials of degree 9, which XLA takes for float64 (those for float32
+# are of degrees 6 and 3): two for each step of Horner's scheme (Higham, section 5.1), the rounding
+# of x^2 in each power of both, the product with x, and the quotient.
 RATIONAL_ROUNDINGS = 2 * 9 + 2 * 9 + 2 * 9 + 2
 
 

@@ -24,6 +24,19 @@ from optcheck.backends import (
 GOOD = 'from optcheck.backends import FunctionBackend\nbackend = FunctionBackend("mine")\n'
 
 
+VERSIONLESS = """
+class Mine:
+    name = "mine"
+    def __init__(self, device): ...
+    def library(self): ...
+    def environment(self): ...
+    def asarray(self, values, dtype, *, transposed=False): ...
+    def to_numpy(self, array): ...
+    def dtype(self, array): ...
+    def synchronize(self, arrays): ...
+"""
+
+
 def refusal(spec: str, device: str = "cpu") -> str:
     with pytest.raises(BackendError) as caught:
         load_backend(spec, device)
@@ -105,6 +118,19 @@ def test_another_version_of_the_interface(tmp_path: Path) -> None:
     message = refusal(f"{plugin(tmp_path, GOOD + 'backend.interface_version = 99')}:backend")
     assert "version 99 of the interface" in message
     assert f"this optcheck has version {INTERFACE_VERSION}" in message
+
+
+@pytest.mark.parametrize("version", ["'1'", "True", "1.0", "None"])
+def test_a_version_that_is_no_number(version: str, tmp_path: Path) -> None:
+    text = f"{GOOD}backend.interface_version = {version}"
+    message = refusal(f"{plugin(tmp_path, text)}:backend")
+    assert f"has the interface_version {version}, which is no whole number" in message
+    assert f"this optcheck has version {INTERFACE_VERSION}" in message
+
+
+def test_no_version(tmp_path: Path) -> None:
+    message = refusal(f"{plugin(tmp_path, VERSIONLESS)}:Mine")
+    assert message.endswith("is not a backend: it lacks interface_version")
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,6 @@ def test_wrong_words_get_one_line(
 
 def test_help_names_every_command(optcheck: Command) -> None:
     text = optcheck("--help").stdout
-    for command in ("run", "list", "explain", "bench"):
+    for command in ("run", "new-backend", "list", "explain", "bench"):
         assert command in text
     assert optcheck("--version").stdout.strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from optcheck.backends import Claim, FunctionBackend
-from optcheck.backends.functions import FunctionUpdateRule
+from optcheck.backends.function_rules import FunctionUpdateRule
 from optcheck.properties import ClaimError, units
 
 

@@ -22,6 +22,7 @@ import wrong_decay
 import wrong_derivatives
 import wrong_descent
 import wrong_descent_rates
+import wrong_distribution
 import wrong_factorizations
 import wrong_gradients
 import wrong_hygiene
@@ -41,6 +42,7 @@ import wrong_natural_gradient
 import wrong_nesterov
 import wrong_newton
 import wrong_normalizers
+import wrong_plateaus
 import wrong_pretraining
 import wrong_propagation
 import wrong_radam
@@ -106,6 +108,8 @@ FAMILIES: list[Family] = [
     *wrong_initializers.FAMILIES,
     *wrong_factorizations.FAMILIES,
     *wrong_recurrences.FAMILIES,
+    *wrong_plateaus.FAMILIES,
+    *wrong_distribution.FAMILIES,
 ]
 WRONG: list[Wrong] = [
     *(wrong for family in FAMILIES for wrong in family.variants()),
@@ -118,6 +122,7 @@ WRONG: list[Wrong] = [
     *wrong_loaders.WRONG,
     *wrong_minibatches.WRONG,
     *wrong_momentum_rates.WRONG,
+    *wrong_plateaus.WRONG,
     *wrong_propagation.WRONG,
     *wrong_reductions.WRONG,
     *wrong_schedule_cycles.WRONG,

@@ -13,6 +13,7 @@ from optcheck.backends.numpy import schedules as own
 
 HOLDS, ONE_WAY = "schedule-holds-after-its-end", "schedule-goes-one-way"
 FAR, NO_RISE = "schedule-far-out", "schedule-without-a-rise"
+FROM_0 = "schedule-rises-from-0"
 
 H = dict[str, float]
 
@@ -106,6 +107,23 @@ _CONSTANT_WARM_UP = [
         VALUES,
         bug="deepspeed-warmup-log",
         raises=True,
+    ),
+    wrong(
+        "divides",
+        "leaves its share by a division",
+        instead(
+            own.constant_warm_up,
+            lambda t, h: t >= h["warm_up_steps"],
+            lambda t, h: h["learning_rate"] * h["start_factor"] * (1.0 / h["start_factor"]),
+        ),
+        (FROM_0,),
+        raises=True,
+    ),
+    wrong(
+        "stays-at-0",
+        "never leaves a rate of 0",
+        instead(own.constant_warm_up, lambda t, h: h["start_factor"] == 0.0, lambda t, h: 0.0),
+        (FROM_0,),
     ),
 ]
 _MULTI = [

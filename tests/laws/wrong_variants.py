@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from optcheck.backends import FunctionBackend
-from optcheck.backends.functions import FunctionRun, FunctionUpdateRule
+from optcheck.backends.function_rules import FunctionRun, FunctionUpdateRule
 
 # The parts of training, each with a decorator of the same name.
 PARTS = (
     *("derivative", "loss", "factorization", "loader"),
     *("initializer", "normalizer", "recurrence"),
+    *("distribution", "metric-schedule"),
 )
 
 Rule = Callable[..., Any]
@@ -80,7 +81,8 @@ class Wrong:
         elif self.capability == "line-search":
             backend.line_search(self.method, dialect=self.dialect, **claim)(rule)
         elif self.capability in PARTS:
-            getattr(backend, self.capability)(self.method, dialect=self.dialect, **claim)(rule)
+            decorator = getattr(backend, self.capability.replace("-", "_"))
+            decorator(self.method, dialect=self.dialect, **claim)(rule)
         elif self.capability in ("interpolation", "curriculum", "pretraining"):
             getattr(backend, self.capability)(dialect=self.dialect)(rule)
         elif self.capability == "clipping":

@@ -126,7 +126,7 @@ print(x, value(x))
 
 
 def _numbers(tensor: Tensor) -> Floats:
-    return np.array(tensor.detach().double().numpy())
+    return np.array(tensor.detach().cpu().double().numpy())
 
 
 _PROMISE: dict[str, Any] = {"search": "unit", "promises": ("gradient-maximum",), "monotone": False}

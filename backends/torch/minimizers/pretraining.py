@@ -30,7 +30,8 @@ def _weights(layers: Sequence[nn.Linear]) -> tuple[Floats, ...]:
     """Copies, the bias in the last row."""
     with torch.no_grad():
         return tuple(
-            np.array(torch.cat([layer.weight.T, layer.bias[None]]).numpy()) for layer in layers
+            np.array(torch.cat([layer.weight.T, layer.bias[None]]).cpu().numpy())
+            for layer in layers
         )
 
 
