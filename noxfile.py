@@ -138,6 +138,14 @@ def coverage(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["environment"], default=False)
+def documents(session: nox.Session) -> None:
+    """Write the pages of the documentation that are computed, or ``-- --check`` that they are
+    current.
+    """
+    _run(session, "optcheck.suites.documents", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["environment"], default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation; a broken link is an error."""
     quiet = {"NO_MKDOCS_2_WARNING": "1"}  # news about other tools, on every build

@@ -119,13 +119,6 @@ OPTIMIZERS = (
         _ADAM,
         defaults={**_ADAM_DEFAULTS, "weight_decay": 0.004},
     ),
-    _optimizer(
-        "sign-descent",
-        "normalised",
-        "Adam",
-        {**_RATE, "epsilon": "epsilon"},
-        given={"beta_1": 0.0, "beta_2": 0.0},
-    ),
     _optimizer("adamax", "epsilon-added", "Adamax", _ADAM, defaults=_ADAM_DEFAULTS),
     _optimizer(
         "nadam",
@@ -145,7 +138,7 @@ OPTIMIZERS = (
 )
 
 # Methods whose scalars Keras computes in the format of the parameters: powers of the decays.
-COUNTING = ("adam", "sign-descent", "adamax", "nadam")
+COUNTING = ("adam", "adamax", "nadam")
 
 
 # The keyword of an optimizer that clips.
