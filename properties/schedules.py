@@ -328,7 +328,7 @@ def schedule_far_out(subject: Subject, data: st.DataObject) -> float:
 def _at_restarts(subject: Subject, data: st.DataObject) -> float:
     h = _draw_settings(subject, data, {"first_period": 1.0})
     worst = 0.0
-    for factor in (2, 3, 5, 10):
+    for factor in (2, 3, 5, 7, 10):
         settings, step = {**h, "period_factor": float(factor)}, 1
         for power in range(1, 7):
             worst = max(worst, _about(subject, settings, step))
