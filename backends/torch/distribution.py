@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from optcheck.backends.distribution import Batch, Gathered
 from optcheck.backends.helpers import Helper
-from optcheck.backends.interface import Case, Claim, Floats
+from optcheck.backends.interface import Case, Claim, Floats, Hyperparameters
 from optcheck.backends.torch.distribution_scripts import gradient_script, update_script
 from optcheck.backends.torch.table import (
     ADAGRAD,
@@ -28,11 +28,19 @@ DTYPES = ("float32",)
 
 _HELPER = Helper(Path(__file__).with_name("ranks.py"), {"OMP_NUM_THREADS": "1"})
 
+
+def _has_velocity(h: Hyperparameters) -> str | None:
+    return None if h["momentum"] > 0 else "torch keeps no velocity for a momentum of 0"
+
+
 # The rows, and torch's names of their state.
 _ROWS: dict[str, tuple[Row, tuple[str, ...]]] = {
     "adam": (Row("adam", "epsilon-outside-root", ADAM), ("exp_avg", "exp_avg_sq")),
     "adamw": (Row("adamw", "decoupled", ADAMW), ("exp_avg", "exp_avg_sq")),
-    "momentum": (Row("momentum", "learning-rate-outside", SGD), ("momentum_buffer",)),
+    "momentum": (
+        Row("momentum", "learning-rate-outside", replace(SGD, limits=_has_velocity)),
+        ("momentum_buffer",),
+    ),
     "adagrad": (Row("adagrad", "epsilon-outside-root", ADAGRAD), ("sum",)),
     "rmsprop": (Row("rmsprop", "epsilon-outside-root", RMSPROP), ("square_avg",)),
 }
