@@ -34,6 +34,7 @@ _STILL = {"momentum": 0.0, **_PLAIN}
 ROWS = (
     Row("gradient-descent", "plain", "SGDOptimizer", _RATE, {"learning_rate": 0.1}, _STILL),
     Row("momentum", "learning-rate-inside", "SGDOptimizer", _MOMENTUM, _BALL, _PLAIN),
+    Row("nesterov", "shifted+learning-rate-inside", "SGDOptimizer", _MOMENTUM, _BALL),
     Row("adam", "epsilon-hat", "AdamOptimizer", _ADAM, _KINGMA),
 )
 

@@ -30,6 +30,7 @@ _ADAM = {"lr": "learning_rate", "b1": "beta1", "b2": "beta2", "eps": "epsilon"}
 _STILL = {"learning_rate": 1e-3, "momentum": 0.0, "weight_decay": 0.0}
 _BETAS = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8}
 _OUTSIDE = "epsilon-outside-root"
+_LEADING = "shifted+learning-rate-inside"
 _FUSED = {"fused": True}
 
 ROWS = (
@@ -38,6 +39,7 @@ ROWS = (
     Row("momentum", "learning-rate-outside", "SGD", _SGD, _STILL, options=_FUSED),
     Row("momentum", "learning-rate-inside", "SGD", _SGD, _STILL, {"classic": True}),
     Row("nesterov", "shifted", "SGD", _SGD, _STILL, {"nesterov": True}),
+    Row("nesterov", _LEADING, "SGD", _SGD, _STILL, {"classic": True, "nesterov": True}),
     Row("weight-decay", "coupled", "SGD", _SGD, _STILL),
     Row("adam", _OUTSIDE, "Adam", _ADAM, _BETAS),
     Row("adam", _OUTSIDE, "Adam", _ADAM, _BETAS, options=_FUSED),

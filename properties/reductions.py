@@ -232,14 +232,14 @@ for _reduction in REDUCTIONS:
 
 
 def _shifts(subject: Subject) -> bool:
-    return subject.record.id == "nesterov" and subject.claim.dialect in ("shifted", "look-ahead")
+    return subject.record.id == "nesterov" and "averaged" not in subject.claim.dialect
 
 
 @law(
     id="nesterov-forms-by-change-of-variables",
     title="Shifted Nesterov momentum stores the point of evaluation of the look-ahead form",
     statement=(
-        "At a constant learning rate, and on the same gradients, the parameter of the shifted "
+        "At a constant learning rate, and on the same gradients, the parameter of a shifted "
         "form is the point at which the look-ahead form wants its next gradient."
     ),
     oracle="exact",
@@ -251,7 +251,7 @@ def _shifts(subject: Subject) -> bool:
 )
 def nesterov_change_of_variables(subject: Subject, data: st.DataObject) -> float:
     case = draw_case(subject, data, min_steps=1, max_steps=5)
-    shifted = subject.claim.dialect == "shifted"
+    shifted = "shifted" in subject.claim.dialect
     other = _nesterov(subject, case, shifted)
     there = other.start(flat(case.parameters))
     for gradients in case.gradients:

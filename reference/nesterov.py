@@ -1,19 +1,22 @@
 """Nesterov momentum: the textbook look-ahead, its average, and the shifted form of libraries.
 
 The look-ahead dialects take the gradient at ``evaluation_point`` and not at the parameter. The
-shifted form stores the look-ahead point itself, so that the gradient is taken where the parameter
-is: with a constant learning rate its parameter equals ``w + mu v`` of the look-ahead form.
+shifted forms store the look-ahead point itself, so that the gradient is taken where the parameter
+is: with a constant learning rate their parameter equals ``w + mu v`` of the look-ahead form, and
+with the rate inside the velocity it does so whatever the rates.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from optcheck.reference.balls import Balls
 from optcheck.reference.domains import positive, unit_interval
 from optcheck.reference.gradient_descent import descend
 from optcheck.reference.momentum import (
     averaged,
     gradient_velocity,
+    heavy_ball_velocity,
     learning_rate_inside,
     zero_velocity,
 )
@@ -75,6 +78,16 @@ def _shifted(w: Any, g: Any, state: Any, h: Any) -> Any:
     return descend(w, direction, h.learning_rate), {"velocity": velocity}
 
 
+def _shifted_inside(w: Any, g: Any, state: Any, h: Any) -> Any:
+    velocity = heavy_ball_velocity(state["velocity"], g, h.momentum, h.learning_rate)
+    new = w + heavy_ball_velocity(velocity, g, h.momentum, h.learning_rate)
+    if isinstance(new, Balls):
+        # Or from left to right: on the way it is where one of the two terms alone leads.
+        ahead = look_ahead_point(w, velocity, h.momentum)
+        new = new.reordered(ahead, descend(w, g, h.learning_rate))
+    return new, {"velocity": velocity}
+
+
 NESTEROV = method(
     Method(
         id="nesterov",
@@ -108,6 +121,12 @@ NESTEROV = method(
                 update=_shifted,
                 equations=("nesterov-update-velocity",),
                 summary="v = mu v + g; w - eta (g + mu v)",
+                initial_state=zero_velocity,
+            ),
+            "shifted+learning-rate-inside": Dialect(
+                update=_shifted_inside,
+                equations=("nesterov-update-heavy-ball", "nesterov-change-of-variables"),
+                summary="v = mu v - eta g; w + mu v - eta g",
                 initial_state=zero_velocity,
             ),
         },

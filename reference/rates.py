@@ -109,7 +109,7 @@ def _velocity_weight(dialect: str, step: int, h: dict[str, float], ratio: int) -
     total = _geometric(q, step)
     if "averaged" in dialect:
         return (1 - arb(h["momentum"])) * total
-    if dialect == "shifted":
+    if "shifted" in dialect:
         return 1 + arb(h["momentum"]) * total
     if dialect == "dampened":
         # The first gradient enters undamped, every later one with weight 1 - dampening.

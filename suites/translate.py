@@ -250,6 +250,7 @@ _FORMS: Mapping[tuple[str, str], tuple[Form, ...]] = {
     ("momentum", "averaged"): (Form("momentum", _averaged, _summed),),
     ("momentum", "dampened"): (Form("momentum", _without_dampening, _with_dampening_0),),
     ("nesterov", "look-ahead-averaged"): (Form("nesterov/look-ahead", _averaged, _summed),),
+    ("nesterov", "shifted+learning-rate-inside"): (Form("nesterov/shifted"),),
     ("weight-decay", "coupled"): (
         Form("momentum+coupled"),
         Form("momentum", _without_decay, _with_decay_0),

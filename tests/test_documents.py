@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def blocks(document: str, language: str) -> list[str]:
     """The fenced blocks of one language."""
     text = (ROOT / document).read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    every = re.findall(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+    return [block for name, block in every if name == language]
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:

@@ -19,6 +19,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from optcheck.backends.discovery import SHIPPED
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FOLDERS: dict[str, str] = PROJECT["tool"]["setuptools"]["package-dir"]
@@ -151,7 +153,7 @@ import importlib, sys
 
 class Blocker:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "jax", "jaxlib", "optax"}:
+        if name.partition(".")[0] in {"torch", "jax", "jaxlib", "optax", "keras", "mlx", "sklearn", "tinygrad"}:
             raise ModuleNotFoundError(f"blocked: {name}", name=name)
 
 sys.meta_path.insert(0, Blocker())
@@ -161,12 +163,13 @@ for name in sys.argv[1:]:
 
 
 def core_modules() -> list[str]:
-    """Return all modules except the adapters of torch and JAX, and `__main__`."""
+    """Return all modules except the adapters of other libraries, and `__main__`."""
     names = []
     for folder in package_folders():
         names += [package_of(folder)]
         names += [f"{package_of(folder)}.{path.stem}" for path in folder.glob("[!_]*.py")]
-    adapters = re.compile(r"\.backends\..*(torch|jax|optax)")
+    libraries = "|".join(name for name in SHIPPED if name != "numpy")
+    adapters = re.compile(rf"\.backends\.({libraries})")
     return sorted(name for name in names if not adapters.search(name))
 
 

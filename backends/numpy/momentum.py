@@ -86,6 +86,18 @@ def nesterov_shifted(
     w -= learning_rate * (g + momentum * velocity)
 
 
+@rules.update_rule("nesterov", dialect="shifted+learning-rate-inside")
+def nesterov_shifted_inside(
+    w: Array, g: Array, state: State, *, learning_rate: float, momentum: float
+) -> None:
+    """As shifted, with a velocity that is a step: ``w`` looks ahead whatever the rates."""
+    step = learning_rate * g
+    velocity = buffer(state, "velocity", w)
+    velocity *= momentum
+    velocity -= step
+    w += momentum * velocity - step
+
+
 @rules.update_rule("weight-decay", dialect="coupled")
 def weight_decay_coupled(
     w: Array, g: Array, state: State, *, weight_decay: float, **momentum: float

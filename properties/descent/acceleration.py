@@ -100,7 +100,7 @@ def _follows(subject: Subject) -> bool:
 
 
 def _takes_one_momentum(subject: Subject) -> str | None:
-    if subject.claim.dialect == "shifted":
+    if "shifted" in subject.claim.dialect:
         return "with a momentum that changes, the shifted form is another method"
     if "averaged" in subject.claim.dialect:
         return "with a momentum that changes, an average weighs its gradients by another rate"

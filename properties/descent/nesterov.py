@@ -72,8 +72,8 @@ def nesterov_looks_ahead(subject: Subject, data: st.DataObject) -> float:
 
 
 def _shown(dialect: str, momentum: float, weights: Balls, change: Balls) -> Floats:
-    """Where the rule stands: the shifted form at the point ahead."""
-    lead = momentum if dialect == "shifted" else 0.0
+    """Where the rule stands: the shifted forms at the point ahead."""
+    lead = momentum if "shifted" in dialect else 0.0
     with ball_arithmetic():
         pairs = zip(weights.balls, change.balls, strict=True)
         return Balls([w + arb(lead) * d for w, d in pairs], weights.arithmetic).midpoints()

@@ -167,9 +167,9 @@ def strongly_convex_envelope(dialect: str, root: int, step: int) -> arb:
     """The largest mode after ``step`` updates, the softest one: ``(1 + t / sqrt(kappa)) rho^t``.
 
     Its root is double; those of the others have a modulus of ``sqrt(mu (1 - lambda / L))``. The
-    shifted form is at ``w_(t+1) / (1 - lambda / L)``.
+    shifted forms are at ``w_(t+1) / (1 - lambda / L)``.
     """
     factor = strongly_convex(root).factor
-    if dialect == "shifted" and step:
+    if "shifted" in dialect and step:
         return factor ** (step + 1) * (1 + arb(step + 1) / root) / (1 - arb(1) / root**2)
     return factor**step * (1 + arb(step) / root)

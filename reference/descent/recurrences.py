@@ -65,14 +65,14 @@ def momentum_mode(method: str, dialect: str, product: arb, momentum: arb) -> Mod
     """The mode of a dialect that is set by :func:`settings`; ``product`` is eta lambda.
 
     The dampened form takes its first gradient in full, which is twice the others. The shifted
-    form stands at the look-ahead point.
+    forms stand at the look-ahead point.
     """
     size = 2 * (1 + momentum) * (1 + product)
     if method == "momentum":
         first = 1 - (2 if dialect == "dampened" else 1) * product
         return Mode(1 + momentum - product, momentum, first, size)
     left = 1 - product
-    first = 1 - (1 + momentum) * product if dialect == "shifted" else left
+    first = 1 - (1 + momentum) * product if "shifted" in dialect else left
     return Mode((1 + momentum) * left, momentum * left, first, size)
 
 

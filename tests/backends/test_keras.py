@@ -17,7 +17,7 @@ if find_spec("keras") is None or find_spec("torch") is None:
 from printed_numbers import printed_numbers
 
 from optcheck.backends import Case, UnavailableError, load_backend
-from optcheck.backends import keras_settings as settings
+from optcheck.backends.keras import settings
 from optcheck.backends.layers import Layer
 from optcheck.reference import CLIPPINGS, METHODS, SCHEDULES
 

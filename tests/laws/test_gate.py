@@ -174,6 +174,8 @@ def test_processes_share_what_they_find_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a process must die")
+# JAX, where another test has imported it, warns of forks; the child does not touch it.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 def test_what_takes_the_process_down_does_it_once(tmp_path: Path) -> None:
     made = backend(dying)
     of_descent = [unit for unit in supported(made) if unit.method == "gradient-descent"]

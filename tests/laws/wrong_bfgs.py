@@ -50,7 +50,10 @@ def bfgs(
     def rule(objective: Any, x: Any, *, curvature_threshold: float, **given: Any) -> Any:
         smallest = curvature_threshold if threshold is None else threshold
         state = make(len(x), update, smallest)
-        return walk(objective, x, state.direction, step, matrix=lambda: state.matrix, **given)
+        # What is shown approximates the inverse Hessian.
+        shown = make is not Solving
+        matrix = (lambda: state.matrix) if shown else (lambda: None)
+        return walk(objective, x, state.direction, step, matrix=matrix, **given)
 
     return rule
 

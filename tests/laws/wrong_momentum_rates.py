@@ -145,6 +145,12 @@ _SHIFTED = [
     _slip("plain", "plain momentum", (AHEAD, STRONG, OBLONG, BATCHES), OUTSIDE.rule()),
     _slip("ramped", "momentum grows", (STRONG, MODES), _ramped(SHIFTED.rule())),
 ]
+_SHIFTED_INSIDE = [
+    _slip("plain", "plain momentum", (AHEAD, STRONG, OBLONG, BATCHES), INSIDE.rule()),
+    _slip(
+        "ramped", "momentum grows", (STRONG, MODES), _ramped(wrong_nesterov.SHIFTED_INSIDE.rule())
+    ),
+]
 _OF_ADAM = Form(DIRECTIONS["epsilon-outside-root"])
 _ADAM = [
     _slip(
@@ -181,6 +187,7 @@ WRONG = [
         ("momentum", "dampened"): _DAMPENED,
         ("nesterov", "look-ahead"): _LOOK_AHEAD,
         ("nesterov", "shifted"): _SHIFTED,
+        ("nesterov", "shifted+learning-rate-inside"): _SHIFTED_INSIDE,
         ("adam", "epsilon-outside-root"): _ADAM,
     }.items()
     for slip in slips

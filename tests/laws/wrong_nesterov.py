@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,6 +29,10 @@ def _ahead(factor: Callable[[SimpleNamespace], float], name: str = "velocity") -
 
     return point
 
+
+SHIFTED_INSIDE = replace(
+    INSIDE, move=lambda w, v, g, h: w + (h.momentum * v - h.learning_rate * g)
+)
 
 _POINT = _ahead(lambda h: h.momentum)
 _POINT_AVERAGED = _ahead(lambda h: -h.learning_rate * h.momentum, "first_moment")
@@ -108,10 +113,62 @@ _SHIFTED = [
         bug="mxnet-nag-operator",
     ),
 ]
+_SHIFTED_INSIDE = [
+    *common(SHIFTED_INSIDE),
+    variant(SHIFTED_INSIDE, "no-look-ahead", "plain momentum", (*STEP, *STABLE), move=INSIDE.move),
+    variant(
+        SHIFTED_INSIDE,
+        "twice",
+        "momentum is applied twice",
+        STEP,
+        move=lambda w, v, g, h: w + (h.momentum**2 * v - h.learning_rate * g),
+    ),
+    variant(
+        SHIFTED_INSIDE,
+        "velocity-twice",
+        "the velocity in place of the gradient's step",
+        SEQUENCE,
+        move=lambda w, v, g, h: w + (h.momentum * v + v),
+    ),
+    variant(
+        SHIFTED_INSIDE,
+        "backwards",
+        "the velocity is subtracted, as one that sums gradients",
+        STEP,
+        move=lambda w, v, g, h: w - (h.momentum * v + h.learning_rate * g),
+    ),
+    variant(
+        SHIFTED_INSIDE,
+        "rate-twice",
+        "the rate is applied to the velocity that holds it",
+        STEP,
+        move=lambda w, v, g, h: w + h.learning_rate * (h.momentum * v - g),
+    ),
+    variant(
+        SHIFTED_INSIDE,
+        "stores-move",
+        "the whole move is stored in place of the velocity",
+        SEQUENCE,
+        accumulate=lambda v, g, h, first: (
+            h.momentum * (h.momentum * v - h.learning_rate * g) - h.learning_rate * g
+        ),
+        move=INSIDE.move,
+    ),
+    variant(
+        SHIFTED_INSIDE,
+        "rate-outside",
+        "the rate of today scales the whole velocity: seen only when it changes",
+        SEQUENCE,
+        accumulate=OUTSIDE.accumulate,
+        move=SHIFTED.move,
+        held="accumulated",
+    ),
+]
 
 
 FAMILIES = (
     family("nesterov", "look-ahead", INSIDE, _LOOK_AHEAD, _POINT),
     family("nesterov", "look-ahead-averaged", AVERAGED, _LOOK_AHEAD_AVERAGED, _POINT_AVERAGED),
     family("nesterov", "shifted", SHIFTED, _SHIFTED),
+    family("nesterov", "shifted+learning-rate-inside", SHIFTED_INSIDE, _SHIFTED_INSIDE),
 )

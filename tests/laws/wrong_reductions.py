@@ -208,6 +208,14 @@ _NESTEROV = [
     ),
     _wrong(
         "nesterov",
+        "shifted+learning-rate-inside",
+        "adds-velocity",
+        "the whole velocity beside the gradient",
+        CHANGE,
+        replace(INSIDE, move=lambda w, v, g, h: w + v - h.learning_rate * g).rule(),
+    ),
+    _wrong(
+        "nesterov",
         "look-ahead",
         "looks-behind",
         "the gradient is taken where the parameter was",

@@ -235,6 +235,7 @@ WRONG = [
     *_in_momentum("learning-rate-inside", INSIDE),
     *_in_momentum("dampened", DAMPENED),
     _in_nesterov("shifted", OUTSIDE),
+    _in_nesterov("shifted+learning-rate-inside", INSIDE),
     _in_nesterov("look-ahead", INSIDE),
     _in_nesterov("look-ahead-averaged", AVERAGED),
     *(Wrong("update-rule", "svrg", "plain", slip) for slip in _SVRG),

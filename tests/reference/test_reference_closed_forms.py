@@ -61,6 +61,10 @@ UPDATES: dict[str, Advance] = {
         w - rate * (g + mu * (mu * v + g)),
         mu * v + g,
     ),
+    "shifted+learning-rate-inside": lambda w, v, g, rate, mu, damp, first: (
+        w + mu * (mu * v - rate * g) - rate * g,
+        mu * v - rate * g,
+    ),
 }
 UPDATES["look-ahead"] = UPDATES["learning-rate-inside"]
 UPDATES["look-ahead-averaged"] = UPDATES["averaged"]
@@ -97,7 +101,7 @@ def test_the_last_step_tends_to_the_effective_rate(
                 dialect, steps, {"momentum": mu, "dampening": damp}, ratio
             )
         limit = gain / (1 - real(mu) * ratio)
-        if dialect == "shifted":
+        if "shifted" in dialect:
             limit = 1 + real(mu) * limit
         # What is left is at most mu**(steps - 1) of a weight of at most 2 / (1 - mu).
         assert abs(real(weight) - limit) <= real(mu) ** (steps - 1) * 2 / (1 - real(mu)) + FINE

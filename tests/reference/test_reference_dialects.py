@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
-from exact_numbers import EXACT
+from exact_numbers import EXACT, working
 from exact_paths import gap, parameters
 from flint import arb
 from hypothesis import given, settings
@@ -109,8 +109,10 @@ def test_the_shifted_parameter_is_the_look_ahead_point(
     constant = (None,) * 6
     h = {"learning_rate": rate, "momentum": mu}
     shifted = parameters("nesterov", "shifted", gradients, start, **h)
+    inside = parameters("nesterov", "shifted+learning-rate-inside", gradients, start, **h)
     points = look_ahead_points("look-ahead", gradients, start, h, constant)
     assert gap(shifted, points) <= 0
+    assert gap(inside, points) <= 0
     h = {"learning_rate": rate / (1 - mu), "momentum": mu}
     points = look_ahead_points("look-ahead-averaged", gradients, start, h, constant)
     assert gap(shifted, points) <= 0
@@ -122,6 +124,9 @@ def test_nesterov_dialects_part_when_the_rate_changes() -> None:
     points = look_ahead_points("look-ahead", FELT, 1.0, h, CHANGING)
     assert gap(shifted[:1], points[:1]) <= 0
     assert gap(shifted[1:2], points[1:2]) > 0.01
+    # With the rate inside the velocity it is still the look-ahead point.
+    inside = parameters("nesterov", "shifted+learning-rate-inside", FELT, rates=CHANGING, **h)
+    assert gap(inside, points) <= 0
 
 
 def test_on_a_quadratic_look_ahead_and_shifted_see_the_same_gradients() -> None:
@@ -137,6 +142,31 @@ def test_on_a_quadratic_look_ahead_and_shifted_see_the_same_gradients() -> None:
         assert point.tolist() == there.parameter.expected().tolist()
         here, there = ahead.advance(here, 2.0 * point), shifted.advance(there, 2.0 * point)
     assert here.parameter.expected() != there.parameter.expected()
+
+
+ORDERS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "move first": lambda w, ahead, step: w + (ahead - step),
+    "ahead first": lambda w, ahead, step: (w + ahead) - step,
+    "step first": lambda w, ahead, step: (w - step) + ahead,
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_shifted_momentum_with_the_rate_inside_may_be_summed_in_any_order(order: str) -> None:
+    """All is exact but the sums, of which the velocity and the step nearly cancel."""
+    random = np.random.default_rng(0)
+    w = random.normal(scale=0.01, size=100).astype(np.float32)
+    g = (np.round(1024 * random.normal(4 / 3, 0.01, 100)) / 1024).astype(np.float32)
+    v = np.full_like(w, 4.0)
+    h = {"learning_rate": 0.5, "momentum": 0.5}
+    oracle = UpdateOracle(
+        METHODS["nesterov"], "shifted+learning-rate-inside", h, working("float32")
+    )
+    position = oracle.advance(oracle.at(1, {"parameter": w, "velocity": v}), g)
+    half = np.float32(0.5)
+    computed = ORDERS[order](w, half * (half * v - half * g), half * g)
+    assert computed.dtype == np.float32
+    assert np.all(position.parameter.judge(computed) <= 1.0)
 
 
 # Adam.

@@ -56,6 +56,10 @@ def path(
             g = curvature * w
             v = mu * v + g
             w = w - rate * (g + mu * v)
+        elif dialect == "shifted+learning-rate-inside":
+            g = curvature * w
+            v = mu * v - rate * g
+            w = w + mu * v - rate * g
         else:
             v = mu * v + curvature * w
             w = w - rate * v
@@ -142,7 +146,7 @@ def test_the_best_momentum(root: int) -> None:
     assert np.abs(paths[:, -1]) == pytest.approx(envelope, rel=1e-9)
 
 
-@pytest.mark.parametrize("dialect", ["look-ahead", "shifted"])
+@pytest.mark.parametrize("dialect", ["look-ahead", "shifted", "shifted+learning-rate-inside"])
 @pytest.mark.parametrize("root", [2, 4, 10, 20])
 def test_nesterov_on_strongly_convex_quadratics(dialect: str, root: int) -> None:
     with ball_arithmetic():

@@ -51,6 +51,10 @@ RECURRENCES: dict[tuple[str, str], Recurrence] = {
         [[1 - a * (1 + m), m * m], [-a, m]],
         [a * (1 + m), a],
     ),
+    ("nesterov", "shifted+learning-rate-inside"): lambda a, m, d: (
+        [[1 - a * (1 + m), m * m], [-a, m]],
+        [a * (1 + m), a],
+    ),
 }
 STEPS = 12
 

@@ -45,6 +45,14 @@ def _shifted(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
     return w - h.learning_rate * g - h.learning_rate * h.momentum * v, {"velocity": v}
 
 
+@rule("nesterov", "shifted+learning-rate-inside")
+def _leading(w: Any, g: Any, state: State, h: SimpleNamespace, t: int) -> Any:
+    """The heavy ball of the look-ahead form, seen at the point ahead of it."""
+    before = state.get("velocity", ZERO)
+    change = -h.learning_rate * g + h.momentum * before
+    return w - h.momentum * before + change + h.momentum * change, {"velocity": change}
+
+
 POINTS["nesterov", "look-ahead"] = lambda w, s, h: w + h.momentum * s.get("velocity", ZERO)
 POINTS["nesterov", "look-ahead-averaged"] = lambda w, s, h: (
     w - h.learning_rate * h.momentum * s.get("first_moment", ZERO)

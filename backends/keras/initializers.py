@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from optcheck.backends.interface import Claim, Floats, Hyperparameters
-from optcheck.backends.keras_settings import ON, claim, heading, keras, numbers, used
+from optcheck.backends.keras.settings import ON, claim, heading, keras, numbers, used
 from optcheck.backends.layers import InitializerRule, Layer
 
 _source: Any = importlib.import_module("keras.src.initializers.random_initializers")

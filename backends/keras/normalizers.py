@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from optcheck.backends.interface import Claim, Floats, Hyperparameters
-from optcheck.backends.keras_settings import (
+from optcheck.backends.keras.settings import (
     ON,
     claim,
     heading,

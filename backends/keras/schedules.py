@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from optcheck.backends.interface import Claim, Hyperparameters
-from optcheck.backends.keras_settings import claim, heading, keras, numbers, used
+from optcheck.backends.keras.settings import claim, heading, keras, numbers, used
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Keras 3 on torch or JAX: optimizers, schedules and clipping; layers are in ``keras_layers``."""
+"""Keras 3 on torch or JAX: optimizers and clipping; the modules beside have the other parts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from optcheck.backends.interface import (
     Floats,
     Hyperparameters,
 )
-from optcheck.backends.keras_initializers import INITIALIZERS
-from optcheck.backends.keras_normalizers import NORMALIZERS
-from optcheck.backends.keras_schedules import SCHEDULES, KerasSchedule
-from optcheck.backends.keras_settings import (
+from optcheck.backends.keras.initializers import INITIALIZERS
+from optcheck.backends.keras.normalizers import NORMALIZERS
+from optcheck.backends.keras.schedules import SCHEDULES, KerasSchedule
+from optcheck.backends.keras.settings import (
     FIELDS,
     ON,
     claim,
@@ -32,7 +32,7 @@ from optcheck.backends.keras_settings import (
     tensors,
     used,
 )
-from optcheck.backends.keras_table import COUNTING, KEYWORDS, OPTIMIZERS, STATES
+from optcheck.backends.keras.table import COUNTING, KEYWORDS, OPTIMIZERS, STATES
 from optcheck.backends.rows import Row
 from optcheck.backends.training import Training
 

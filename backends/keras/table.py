@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from optcheck.backends.keras_settings import ON
+from optcheck.backends.keras.settings import ON
 from optcheck.backends.rows import Row
 
 # Elsewhere than on torch the second moment is averaged as v + (1 - beta_2) (g^2 - v), for which
@@ -72,6 +72,14 @@ OPTIMIZERS = (
         defaults={"learning_rate": 0.01, "momentum": 0.0},
     ),
     _optimizer("momentum", "learning-rate-inside+decoupled", "SGD", _SGD),
+    _optimizer(
+        "nesterov",
+        "shifted+learning-rate-inside",
+        "SGD",
+        _SGD,
+        defaults={"learning_rate": 0.01, "momentum": 0.0},
+        given={"nesterov": True},
+    ),
     _optimizer("rmsprop", "epsilon-inside-root", "RMSprop", _RMSPROP, defaults=_RMSPROP_DEFAULTS),
     _optimizer(
         "rmsprop",

@@ -1,4 +1,4 @@
-"""MLX on the CPU: its optimizers; what else it has is in ``mlx_parts``."""
+"""MLX on the CPU: its optimizers; ``parts`` has what else there is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 
 from optcheck.backends.interface import INTERFACE_VERSION, Case, Claim, Floats, Hyperparameters
-from optcheck.backends.mlx_parts import (
+from optcheck.backends.mlx.parts import (
     BITS,
     CLIPPINGS,
     IMPORTS,
