@@ -31,19 +31,14 @@ def identify(
 
     Exits 0 when each implementation is what it claims to be, 1 when one is not.
     """
-    from optcheck.reference import METHODS
-    from optcheck.suites import identify as suite
+    from optcheck.suites.identify import UnidentifiableError
 
     try:
         asked = list(_implementations(backend, method, options or []))
         if not asked:
-            refuse(f"{backend} has no update rule {method} {' '.join(options or [])}".rstrip())
-        everything = tuple(METHODS) if any_method else ()
-        found = [
-            suite.of_function(rule) if made is None else suite.identify(made, rule, everything)
-            for made, rule in asked
-        ]
-    except (BackendError, suite.UnidentifiableError) as error:
+            refuse(f"{backend} has no {method} {' '.join(options or [])}".rstrip())
+        found = [_identified(*each, any_method) for each in asked]
+    except (BackendError, UnidentifiableError) as error:
         refuse(str(error))
     if as_json:
         sys.stdout.write(json.dumps([each.to_dict() for each in found], indent=2) + "\n")
@@ -55,25 +50,43 @@ def identify(
     raise typer.Exit(0 if all(each.agrees for each in found) else 1)
 
 
+# What can be identified, by the capability that offers it.
+_KINDS = ("update_rules", "clippings", "schedules")
+
+
 def _implementations(
     spec: str, method: str, options: Sequence[str]
-) -> Iterator[tuple[Backend | None, Any]]:
-    """Pairs of a backend and a rule, or of None and a plain function."""
+) -> Iterator[tuple[str, Backend | None, Any]]:
+    """The kind, the backend and the rule; a plain function has neither kind nor backend."""
     from optcheck.backends.discovery import SHIPPED, load_object
 
     if spec not in SHIPPED and ":" in spec:
         found = load_object(spec)
         if callable(found) and not isinstance(found, (Backend, type)):
-            yield None, found
+            yield "", None, found
             return
     backend = load_backend(spec)
-    for rule in getattr(backend, "update_rules", list)():
-        claim = rule.claim
-        mine = {f"{name}={value}" for name, value in claim.options.items()}
-        # What is slow to build is asked where it is asked for.
-        slow = claim.thorough_only and not options
-        if method in ("", claim.method) and set(options) <= mine and not slow:
-            yield backend, rule
+    for kind in _KINDS:
+        for rule in getattr(backend, kind, list)():
+            claim = rule.claim
+            mine = {f"{name}={value}" for name, value in claim.options.items()}
+            # What is slow to build is asked where it is asked for.
+            slow = claim.thorough_only and not options
+            if method in ("", claim.method) and set(options) <= mine and not slow:
+                yield kind, backend, rule
+
+
+def _identified(kind: str, backend: Backend | None, rule: Any, any_method: bool) -> Any:
+    from optcheck.reference import METHODS
+    from optcheck.suites import identify, identify_parts
+
+    if backend is None:
+        return identify.of_function(rule)
+    if kind == "clippings":
+        return identify_parts.identify_clipping(backend, rule, any_method=any_method)
+    if kind == "schedules":
+        return identify_parts.identify_schedule(backend, rule, any_method=any_method)
+    return identify.identify(backend, rule, tuple(METHODS) if any_method else ())
 
 
 def _print_identities(found: Sequence[Any]) -> None:

@@ -8,24 +8,24 @@ whether they are current.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from optcheck.backends import BackendError, load_backend
 from optcheck.backends.discovery import SHIPPED
-from optcheck.backends.interface import UpdateRule
 from optcheck.properties.errata import NotRefutedError, rows
-from optcheck.reference import METHODS
+from optcheck.reference import CLIPPINGS, METHODS
 from optcheck.suites.identify import Identity, identify
+from optcheck.suites.identify_parts import identify_clipping
 
 DIALECTS = """# Dialects
 
-Which library speaks which dialect of which update rule. The tables are made by running
-`optcheck identify` on every shipped adapter (`python -m nox -s documents`): what stands here was
-found, and not claimed. `optcheck explain METHOD` gives the formulas in full, and
+Which library speaks which dialect of which update rule and clipping. The tables are made by
+running `optcheck identify` on every shipped adapter (`python -m nox -s documents`): what stands
+here was found, and not claimed. `optcheck explain METHOD` gives the formulas in full, and
 `optcheck translate` the hyper-parameters that make one library's rule another's.
 
 Names joined with `+` are further choices: weight decay (`coupled`, `decoupled`), `maximize`,
@@ -46,12 +46,15 @@ def identities(names: Sequence[str]) -> Iterator[Identity]:
     """Each dialect of each library, on its plain path."""
     for name in names:
         backend, seen = load_backend(name), set()
-        rules: Sequence[UpdateRule] = backend.update_rules()  # type: ignore[attr-defined]
-        for rule in rules:
+        rules: list[tuple[Callable[..., Identity], Any]] = [
+            (identify, rule) for rule in getattr(backend, "update_rules", list)()
+        ]
+        rules += [(identify_clipping, rule) for rule in getattr(backend, "clippings", list)()]
+        for ask, rule in rules:
             key = (rule.claim.method, rule.claim.dialect)
             if key not in seen and not rule.claim.thorough_only:
                 seen.add(key)
-                yield identify(backend, rule)
+                yield ask(backend, rule)
 
 
 def dialects(names: Sequence[str]) -> str:
@@ -59,10 +62,12 @@ def dialects(names: Sequence[str]) -> str:
     libraries = [_library(name) for name in names]
     found = list(identities(names))
     lines = [DIALECTS, f"Libraries: {', '.join(libraries)}.", ""]
-    for method in METHODS:
+    titles = {name: METHODS[name].title for name in METHODS}
+    titles |= {name: CLIPPINGS[name].title for name in CLIPPINGS}
+    for method, title in titles.items():
         mine = [each for each in found if each.claim.method == method]
         if mine:
-            lines += [f"## {METHODS[method].title} (`{method}`)", "", *_speakers(mine), ""]
+            lines += [f"## {title} (`{method}`)", "", *_speakers(mine), ""]
     return "\n".join(lines)
 
 

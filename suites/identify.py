@@ -20,7 +20,7 @@ from optcheck.backends.function_rules import FunctionUpdateRule
 from optcheck.backends.interface import Backend, Case, Claim, Floats, UpdateRule
 from optcheck.properties import Subject
 from optcheck.properties.trace import Tracer
-from optcheck.reference import METHODS, DomainError, Method
+from optcheck.reference import METHODS, SCHEDULES, DomainError, Method
 from optcheck.reference.oracle import Quantity, UpdateOracle
 from optcheck.reference.registry import MODIFIERS, Dialect, float_namespace
 from optcheck.suites.candidates import Candidate, candidates
@@ -137,7 +137,11 @@ class Identity:
 
     @property
     def same_map(self) -> str:
-        """Why several survive: the equation that they share, or that no input was found."""
+        """Why several survive: what they share, or that no input was found."""
+        if len({(each.method, each.reading) for each in self.survivors}) == 1 and all(
+            each.method in SCHEDULES for each in self.survivors
+        ):
+            return "equal by law schedule-values: orders of operations of one function"
         shared = set.intersection(*({*each.form.equations} for each in self.survivors))
         joined = {name for record in MODIFIERS.values() for name in record.equations}
         equal = sorted(shared & joined)
@@ -315,20 +319,22 @@ def _judge(
     for step, quantities in enumerate(_quantities(candidate, subject, given)):
         computed = np.split(observed[step], 2)
         for quantity, values in zip(quantities, computed, strict=True):
-            ratios = _ratios(quantity, values)
-            worst = int(np.argmax(ratios))
-            if ratios[worst] > 1.0:
-                expected = float(quantity.expected()[worst])
-                return Refutation(
-                    candidate,
-                    given.case,
-                    step + 1,
-                    worst,
-                    expected,
-                    float(values[worst]),
-                    float(ratios[worst]),
-                )
+            found = refuted_by(candidate, given.case, step + 1, quantity, values)
+            if found is not None:
+                return found
     return None
+
+
+def refuted_by(
+    candidate: Candidate, case: Case, step: int, quantity: Quantity, values: Floats
+) -> Refutation | None:
+    """The worst of ``values`` where rounding does not explain it."""
+    ratios = _ratios(quantity, values)
+    worst = int(np.argmax(ratios))
+    if not ratios[worst] > 1.0:
+        return None
+    expected, computed = float(quantity.expected()[worst]), float(values[worst])
+    return Refutation(candidate, case, step, worst, expected, computed, float(ratios[worst]))
 
 
 def _ratios(quantity: Quantity, values: Floats) -> Floats:

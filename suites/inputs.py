@@ -81,7 +81,7 @@ def settings(record: Method, claim: Claim, seed: int) -> dict[str, float] | None
     """Hyper-parameters of few digits; None where the method or the library refuses them."""
     random = np.random.default_rng(1000 + seed)
     domains = record.domains(claim.dialect)
-    drawn = {name: _draw(name, domain, random) for name, domain in domains.items()} | dict(
+    drawn = {name: draw(name, domain, random) for name, domain in domains.items()} | dict(
         claim.fixed
     )
     usual = {name: claim.fixed.get(name, domain.typical[0]) for name, domain in domains.items()}
@@ -91,13 +91,13 @@ def settings(record: Method, claim: Claim, seed: int) -> dict[str, float] | None
     return None
 
 
-def _draw(name: str, domain: Domain, random: np.random.Generator) -> float:
+def draw(name: str, domain: Domain, random: np.random.Generator) -> float:
     """From the middle of the domain."""
     if domain.integer or domain.low == domain.high:
         return float(random.choice(domain.typical))
     if name == "epsilon":
         return float(f"{10 ** random.uniform(-2.5, -0.5):.2g}")
-    if name in ("learning_rate", "weight_decay"):
+    if name.endswith("rate") or name == "weight_decay":
         return float(f"{10 ** random.uniform(-1.5, -0.5):.2g}")
     if name == "beta2" and random.uniform() < 0.5:
         return float(random.choice(domain.typical[:2]))

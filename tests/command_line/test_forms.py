@@ -102,7 +102,7 @@ def test_what_has_no_translation_says_how_far_off_it_is() -> None:
     ("arguments", "line"),
     [
         (("identify", "torchh"), "unknown backend 'torchh'"),
-        (("identify", "numpy", "nope"), "numpy has no update rule nope"),
+        (("identify", "numpy", "nope"), "numpy has no nope"),
         (("translate", "adam", "--from", "numpy", "--to", "torch", "--pace", "1"), "has no pace"),
         (
             ("translate", "adam", "--from", "numpy", "--to", "torch", "--beta1", "x"),

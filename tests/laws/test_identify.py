@@ -10,9 +10,10 @@ import pytest
 
 from optcheck.backends import FunctionBackend, load_backend
 from optcheck.backends.interface import UpdateRule
-from optcheck.reference import METHODS
+from optcheck.reference import CLIPPINGS, METHODS
 from optcheck.suites.candidates import candidates
 from optcheck.suites.identify import Identity, identify
+from optcheck.suites.identify_parts import identify_clipping, identify_schedule
 
 # optax.rprop applies the update of the call before, unless the sign has changed: no known form.
 NO_KNOWN_FORM = {("jax", "rprop")}
@@ -123,3 +124,44 @@ def test_a_method_need_not_be_named() -> None:
 def test_candidates_are_all_different_by_name() -> None:
     names = [str(each) for each in candidates(tuple(METHODS), {"weight_decay", "beta1", "beta2"})]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
+def test_clippings_and_schedules_are_what_they_claim(name: str) -> None:
+    backend: Any = load_backend(name)
+    for rule in backend.clippings():
+        found = identify_clipping(backend, rule)
+        assert [each.dialect for each in found.survivors] == [rule.claim.dialect]
+        others = set(CLIPPINGS[rule.claim.method].dialects) - {rule.claim.dialect}
+        assert {each.candidate.dialect for each in found.refuted} >= others
+    for rule in backend.schedules():
+        found = identify_schedule(backend, rule)
+        assert found.agrees, rule.claim.name
+        assert {(each.method, each.reading) for each in found.survivors} == {
+            (rule.claim.method, "")
+        }
+
+
+def test_a_schedule_that_counts_from_1_is_found_out() -> None:
+    backend = FunctionBackend("mine")
+
+    @backend.schedule("linear-schedule")
+    def linear(tau: int, *, initial_rate: float, final_rate: float, decay_steps: float) -> float:
+        share = min(tau + 1, decay_steps) / decay_steps
+        return (1 - share) * initial_rate + share * final_rate
+
+    found = identify_schedule(backend, backend.schedules()[0])
+    assert not found.agrees
+    assert {each.reading for each in found.survivors} == {"step counted from 1"}
+
+
+def test_a_clipping_that_is_no_known_form_is_said_to_be_none() -> None:
+    backend = FunctionBackend("mine")
+
+    @backend.clipping("clip-by-norm", dialect="exact")
+    def clip(gradients: Any, *, threshold: float) -> Any:
+        return [g * min(1.0, threshold / np.sum(g**2)) for g in gradients]
+
+    found = identify_clipping(backend, backend.clippings()[0], any_method=True)
+    assert found.survivors == []
+    assert found.closest is not None
