@@ -37,6 +37,8 @@ def claims(name: str) -> dict[tuple[str, str], dict[str, float]]:
     return found
 
 
+# Keras's own, under NumPy 2.
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_an_exact_translation_is_the_same_update_and_has_a_way_back(one: str, other: str) -> None:
     for name in (one, other):
