@@ -98,7 +98,7 @@ OPTIMIZERS = (
     ),
     _optimizer(
         "rmsprop",
-        "epsilon-inside-root+centered+learning-rate-inside+decoupled",
+        "epsilon-inside-root+centered+learning-rate-inside",
         "RMSprop",
         {**_RMSPROP, **_MOMENTUM},
         given=_CENTERED,
