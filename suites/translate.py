@@ -288,6 +288,10 @@ def _forms(claim: Claim) -> Iterator[Form]:
     while base not in METHODS[method].dialects:
         base, _, last = base.rpartition("+")
         joined = f"+{last}{joined}"
+    if "+rate-decay" in joined:
+        # Where the rate changes, it matters where it stands.
+        yield Form(f"{method}/{base}{joined}")
+        return
     for form in _FORMS.get((method, base), (Form(f"{method}/{base}"),)):
         yield Form(form.name + joined, form.to, form.back)
     for decay in ("+coupled", "+decoupled"):
